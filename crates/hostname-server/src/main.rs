@@ -1,0 +1,2 @@
+//! hostname-server
+fn main() {}

@@ -1,0 +1,2 @@
+//! kapply
+fn main() {}

@@ -1,0 +1,2 @@
+//! kdrill
+fn main() {}

@@ -1,0 +1,2 @@
+//! klab
+fn main() {}

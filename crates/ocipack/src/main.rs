@@ -1,0 +1,2 @@
+//! ocipack
+fn main() {}
