@@ -1,2 +1,45 @@
-//! xtask
-fn main() {}
+//! `cargo xtask`: parse, run, say what went wrong.
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+use xtask::{
+    cli::{Cli, Command},
+    demo, image,
+    repo::{Refusal, Repo},
+    run::{Interrupted, Runner},
+    setup, test,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(&cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // A closed stderr must not turn a reported failure into a panic.
+            let _ = writeln!(std::io::stderr(), "xtask: error: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> anyhow::Result<()> {
+    let repo = Repo::find()?;
+    let runner = Runner::new()?;
+    match command {
+        Command::Setup(options) => setup::command(&repo, &runner, options),
+        Command::Image(options) => image::command(&repo, &runner, options),
+        Command::Demo(options) => demo::command(&repo, &runner, options),
+        Command::Test(options) => test::command(&repo, &runner, options),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        return ExitCode::from(interrupted.exit_code());
+    }
+    if error.is::<Refusal>() {
+        return ExitCode::from(2);
+    }
+    ExitCode::FAILURE
+}

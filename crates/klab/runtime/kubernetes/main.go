@@ -4,7 +4,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,20 +33,13 @@ func main() {
 		"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 		"kube-proxy":              proxy.NewProxyCommand,
 		"kubectl":                 kubectl.NewDefaultKubectlCommand,
+		"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
 	}
 
 	name := filepath.Base(os.Args[0])
-	// The kubelet parses its own flags and takes a context.
-	if name == "kubelet" {
-		os.Exit(cli.Run(newKubelet()))
-	}
 	newCommand, known := components[name]
 	if !known {
-		names := []string{"kubelet"}
-		for name := range components {
-			names = append(names, name)
-		}
-		slices.Sort(names)
+		names := slices.Sorted(maps.Keys(components))
 		fmt.Fprintf(os.Stderr, "%s: not a component; call this binary as one of: %s\n", name, strings.Join(names, ", "))
 		os.Exit(2)
 	}

@@ -1,0 +1,58 @@
+//! What became of each object.
+
+use super::conflict::FieldConflict;
+
+/// What an apply did to one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did not exist.
+    Created,
+    /// It existed and was changed.
+    Configured,
+    /// It existed and was as desired.
+    Unchanged,
+    /// Other managers own fields of it with other values; nothing was changed.
+    Conflict(Vec<FieldConflict>),
+    /// The API server refused it, or did not answer.
+    Failed(String),
+    /// It was not sent, for this reason.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// The stable name of the outcome, as in `-o json`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Configured => "configured",
+            Self::Unchanged => "unchanged",
+            Self::Conflict(_) => "conflict",
+            Self::Failed(_) => "failed",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
+    /// Whether the object is now as desired.
+    #[must_use]
+    pub fn is_applied(&self) -> bool {
+        matches!(self, Self::Created | Self::Configured | Self::Unchanged)
+    }
+}
+
+/// The result of one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// What happened.
+    pub outcome: Outcome,
+    /// What the reader should know about a successful outcome, such as that it could not be checked.
+    pub note: Option<String>,
+    /// Warnings of the API server, such as deprecations.
+    pub warnings: Vec<String>,
+}
+
+impl Applied {
+    pub(crate) fn plain(outcome: Outcome) -> Self {
+        Self { outcome, note: None, warnings: Vec::new() }
+    }
+}

@@ -1,0 +1,148 @@
+//! The command line: flags, messages and exit codes around the library.
+
+mod apply;
+mod duration;
+mod exit;
+mod input;
+mod output;
+mod pages;
+mod render;
+mod signal;
+mod wait;
+
+use std::io::IsTerminal as _;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+pub use self::exit::Exit;
+use crate::{connect::ConnectOptions, error::Error};
+
+const EXIT_CODES: &str = "Exit codes:
+  0 done   2 error   3 conflict with another field manager
+  4 timed out or failed to get ready   5 refused by a guard   130 interrupted";
+
+const APPLY_EXAMPLES: &str = "Examples:
+  kapply apply -f manifests/
+  kapply apply -f manifests/ -n shop --image web=registry.example/web:1.2 --wait
+  kubectl kustomize . | kapply apply -f - --dry-run
+
+All objects are dry-run on the server first: if one is refused, nothing is changed.
+Objects whose namespace or definition the same input creates are dry-run once that is there.";
+
+const RENDER_EXAMPLES: &str = "Examples:
+  kapply render -f manifests/ --image web=registry.example/web:1.2
+  kapply render -f manifests/ -n shop -o json
+
+Works without a cluster. With -n, one is asked only about kinds that are neither
+built into Kubernetes nor defined by a CRD of the input. Without -n, objects that
+name no namespace stay without one.";
+
+const WAIT_EXAMPLES: &str = "Examples:
+  kapply wait -f manifests/ -n shop
+  kapply wait -f manifests/ --timeout 90s -o json";
+
+const PAGES_EXAMPLES: &str = "Examples:
+  kapply completions bash > ~/.local/share/bash-completion/completions/kapply
+  kapply man | man -l -
+  kapply man --dir /usr/local/share/man/man1";
+
+/// Server-side apply for Kubernetes: nothing half-done, and a reason for what fails
+#[derive(Debug, Parser)]
+#[command(name = "kapply", version, after_help = EXIT_CODES, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    connect: ConnectOptions,
+    /// Log requests to stderr (-v), retries (-vv), the client (-vvv); never their bodies
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Apply manifests, server-side and in parallel
+    #[command(after_help = APPLY_EXAMPLES)]
+    Apply(apply::ApplyCommand),
+    /// Print the objects as they would be sent
+    #[command(after_help = RENDER_EXAMPLES)]
+    Render(render::RenderCommand),
+    /// Wait until the objects of manifests are ready
+    #[command(after_help = WAIT_EXAMPLES)]
+    Wait(wait::WaitCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = PAGES_EXAMPLES)]
+    Completions(pages::CompletionsCommand),
+    /// Print the manual page, or write those of all commands
+    #[command(after_help = PAGES_EXAMPLES)]
+    Man(pages::ManCommand),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Results {
+    /// A line per object
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// How objects are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Rendering {
+    /// A YAML document per object
+    #[default]
+    Yaml,
+    /// One JSON list
+    Json,
+}
+
+/// Runs a command line and says how it ended.
+///
+/// # Errors
+/// What has nothing to do with a cluster or its objects: those errors are
+/// printed here and become [`Exit::Error`].
+pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    log(cli.verbose);
+    let result = match cli.command {
+        Command::Apply(command) => command.run(&cli.connect).await,
+        Command::Wait(command) => command.run(&cli.connect).await,
+        Command::Render(command) => command.run(&cli.connect).await,
+        Command::Completions(command) => {
+            command.run();
+            Ok(Exit::Done)
+        }
+        Command::Man(command) => {
+            command.run()?;
+            Ok(Exit::Done)
+        }
+    };
+    Ok(result.unwrap_or_else(|error| {
+        report(&error);
+        Exit::Error
+    }))
+}
+
+fn report(error: &Error) {
+    if let Error::Input(problems) = error {
+        problems.0.iter().for_each(|problem| output::error(&problem.to_string()));
+        output::line("nothing was sent");
+    } else {
+        output::error(&error.to_string());
+    }
+}
+
+fn log(verbose: u8) {
+    let filter = match verbose {
+        0 => "off",
+        1 => "kapply=info",
+        2 => "kapply=debug",
+        _ => "kapply=trace,kube_client=debug,kube_runtime=debug",
+    };
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
+    // A program that uses the library may have its own subscriber.
+    let _ = tracing_subscriber::registry().with(EnvFilter::new(filter)).with(layer).try_init();
+}

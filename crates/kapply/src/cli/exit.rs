@@ -1,0 +1,63 @@
+//! Exit codes, the same for every command.
+
+use crate::{
+    apply::{Applied, Outcome},
+    wait::End,
+};
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// The input or a request was refused, or nothing could be reached.
+    Error = 2,
+    /// Other managers own fields of an object.
+    Conflict = 3,
+    /// Something failed to get ready, or the time was up.
+    NotReady = 4,
+    /// The user asked to stop (128 + SIGINT).
+    Interrupted = 130,
+}
+
+/// The code of an apply: errors before conflicts before what is not ready.
+pub(super) fn code(results: &[Applied], wait: Option<End>, interrupted: bool) -> Exit {
+    let any = |matches: fn(&Outcome) -> bool| results.iter().any(|applied| matches(&applied.outcome));
+    if interrupted {
+        Exit::Interrupted
+    } else if any(|outcome| matches!(outcome, Outcome::Failed(_))) {
+        Exit::Error
+    } else if any(|outcome| matches!(outcome, Outcome::Conflict(_))) {
+        Exit::Conflict
+    } else {
+        wait.map_or(Exit::Done, waited)
+    }
+}
+
+/// The code of a wait.
+pub(super) fn waited(end: End) -> Exit {
+    match end {
+        End::Ready => Exit::Done,
+        End::Failed | End::TimedOut => Exit::NotReady,
+        End::Interrupted => Exit::Interrupted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_come_before_conflicts_before_waits() {
+        let result = |outcome| Applied { outcome, note: None, warnings: Vec::new() };
+        let failed = result(Outcome::Failed(String::new()));
+        let conflict = result(Outcome::Conflict(Vec::new()));
+        let created = result(Outcome::Created);
+        assert_eq!(code(&[conflict.clone(), failed], Some(End::Failed), false), Exit::Error);
+        assert_eq!(code(&[created.clone(), conflict], Some(End::Failed), false), Exit::Conflict);
+        assert_eq!(code(&[created.clone()], Some(End::TimedOut), false), Exit::NotReady);
+        assert_eq!(code(&[created.clone()], None, false), Exit::Done);
+        assert_eq!(code(&[created], None, true), Exit::Interrupted);
+    }
+}

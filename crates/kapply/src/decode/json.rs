@@ -1,0 +1,117 @@
+//! JSON text to values: several documents may follow each other, and a key
+//! given twice is refused, as in YAML.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::{
+    scalar,
+    yaml::{Document, Malformed},
+};
+
+/// All documents of a text.
+pub(crate) fn documents(text: &str) -> Result<Vec<Document>, Malformed> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Strict>();
+    let mut documents = Vec::new();
+    loop {
+        let start = stream.byte_offset();
+        let skipped = text[start..].len() - text[start..].trim_start().len();
+        let line = text[..start + skipped].matches('\n').count() + 1;
+        match stream.next() {
+            None => return Ok(documents),
+            Some(Ok(Strict(value))) => documents.push(Document { value, line, item_lines: Vec::new() }),
+            Some(Err(error)) => return Err(Malformed { line: error.line(), message: error.to_string() }),
+        }
+    }
+}
+
+/// A JSON value without duplicate keys, with numbers as Go writes them.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Ok(scalar::float(value))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Strict(item)) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = access.next_key::<String>()? {
+            if map.contains_key(&key) {
+                return Err(de::Error::custom(format!("the key `{key}` is given twice in this object; keep one of them")));
+            }
+            let Strict(value) = access.next_value()?;
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_may_follow_each_other() {
+        let found = documents("{\"a\": 1}\n\n{\"b\": \"\\ud83d\\ude00\"}").unwrap();
+        assert_eq!((found[0].line, &found[0].value), (1, &json!({"a": 1})));
+        assert_eq!((found[1].line, &found[1].value), (3, &json!({"b": "😀"})));
+    }
+
+    #[test]
+    fn duplicates_and_garbage_are_refused() {
+        let error = documents("{\"a\": 1,\n\"a\": 2}").unwrap_err();
+        assert!(error.line == 2 && error.message.contains("`a`"), "{error:?}");
+        assert!(documents("{\"a\": }").is_err());
+    }
+
+    #[test]
+    fn whole_floats_are_integers() {
+        assert_eq!(documents("{\"replicas\": 3.0}").unwrap()[0].value, json!({"replicas": 3}));
+    }
+}

@@ -1,0 +1,32 @@
+//! What stops a whole run, as opposed to what one object's result says.
+
+use crate::problem::Problems;
+
+/// Why nothing was done at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input is refused; every problem is named with its place.
+    #[error(transparent)]
+    Input(#[from] Problems),
+    /// The kubeconfig or the in-cluster account cannot be used.
+    #[error("cannot tell which cluster to use: {0}; set --kubeconfig or --context")]
+    Config(String),
+    /// No answer, or none that makes sense, from the API server.
+    #[error("cannot reach the API server at {url}: {cause}; check the address, or choose another cluster with --context")]
+    Unreachable {
+        /// The server's base URL.
+        url: String,
+        /// The innermost cause.
+        cause: String,
+    },
+    /// The API server answered a request that everything depends on with an error.
+    #[error("the API server at {url} refused {what}: {cause}")]
+    Refused {
+        /// The server's base URL.
+        url: String,
+        /// What was asked of it.
+        what: &'static str,
+        /// Its answer.
+        cause: String,
+    },
+}

@@ -1,0 +1,6 @@
+//! Stage 7: what happened, for people and for programs.
+
+pub mod json;
+pub mod progress;
+pub mod text;
+pub mod yaml;

@@ -1,0 +1,131 @@
+//! Results as lines for people: answers for stdout, errors for stderr.
+
+use std::fmt::Write as _;
+
+use crate::{
+    apply::{Applied, Outcome},
+    resolve::Target,
+    wait::{End, State, WaitReport},
+};
+
+/// `deployment.apps/web (namespace shop)`
+#[must_use]
+pub fn subject(target: &Target) -> String {
+    match &target.namespace {
+        Some(namespace) => format!("{} (namespace {namespace})", target.object.label()),
+        None => target.object.label().to_string(),
+    }
+}
+
+/// The line for an object that was applied; `None` for what went wrong.
+#[must_use]
+pub fn applied(target: &Target, applied: &Applied, dry_run: bool) -> Option<String> {
+    if !applied.outcome.is_applied() {
+        return None;
+    }
+    let mut line = format!("{} {}", target.object.label(), applied.outcome.name());
+    if let Some(namespace) = &target.namespace {
+        // Writing to a String cannot fail.
+        let _ = write!(line, " (namespace {namespace})");
+    }
+    if dry_run {
+        line.push_str(" (dry run)");
+    }
+    if let Some(note) = &applied.note {
+        let _ = write!(line, ", {note}");
+    }
+    Some(line)
+}
+
+/// The lines for an object that was not applied; `None` for what went well.
+#[must_use]
+pub fn not_applied(target: &Target, applied: &Applied) -> Option<String> {
+    let place = &target.object.place;
+    let subject = subject(target);
+    match &applied.outcome {
+        Outcome::Failed(reason) => Some(format!("error: {place}: {subject}: {reason}")),
+        Outcome::Skipped(reason) => Some(format!("skipped: {place}: {subject}: {reason}")),
+        Outcome::Conflict(conflicts) => {
+            let mut text = format!("conflict: {place}: {subject}: other managers set these fields to other values:");
+            for conflict in conflicts {
+                let _ = write!(text, "\n  {}  is owned by \"{}\" {}", conflict.field, conflict.manager, conflict.detail);
+                text.truncate(text.trim_end().len());
+            }
+            text.push_str(
+                "\n  ways out: take the fields over with --force-conflicts, leave them to their managers by removing \
+                 them from the manifest, or give them the same values",
+            );
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+/// `3 objects: 1 created, 2 unchanged`
+#[must_use]
+pub fn summary(results: &[Applied]) -> String {
+    let mut parts = Vec::new();
+    for name in ["created", "configured", "unchanged", "conflict", "failed", "skipped"] {
+        let count = results.iter().filter(|applied| applied.outcome.name() == name).count();
+        if count > 0 {
+            parts.push(format!("{count} {name}"));
+        }
+    }
+    format!("{} object{}: {}", results.len(), if results.len() == 1 { "" } else { "s" }, parts.join(", "))
+}
+
+/// The lines for what did not get ready.
+#[must_use]
+pub fn not_ready(targets: &[Target], report: &WaitReport, timeout: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (target, waited) in targets.iter().zip(&report.objects) {
+        let head = match (waited.status.state, report.end) {
+            (State::Ready, _) => continue,
+            (State::Failed, _) => "failed".to_owned(),
+            (State::Pending, End::TimedOut) => format!("timed out after {timeout}"),
+            (State::Pending, _) => "not ready yet".to_owned(),
+        };
+        let mut line = format!("{head}: {}: {}: {}", target.object.place, subject(target), waited.status.message);
+        for detail in &waited.details {
+            let _ = write!(line, "\n  {detail}");
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::{ApiResource, GroupVersionKind};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{apply::FieldConflict, object::Object, problem::Place};
+
+    fn target() -> Target {
+        let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}});
+        Target {
+            object: Object { value, place: Place { file: "web.yaml".into(), line: 3 }, document: 0 },
+            resource: ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment")),
+            namespace: Some("shop".into()),
+            defined_here: false,
+        }
+    }
+
+    #[test]
+    fn outcomes_read_well() {
+        let plain = |outcome| Applied { outcome, note: None, warnings: Vec::new() };
+        assert_eq!(
+            applied(&target(), &plain(Outcome::Created), false).as_deref(),
+            Some("deployment.apps/web created (namespace shop)")
+        );
+        let conflict = FieldConflict { field: ".spec.replicas".into(), manager: "hpa".into(), detail: String::new() };
+        let text = not_applied(&target(), &plain(Outcome::Conflict(vec![conflict]))).unwrap();
+        assert!(text.starts_with("conflict: web.yaml:3: deployment.apps/web (namespace shop): "), "{text}");
+        assert!(text.contains("\n  .spec.replicas  is owned by \"hpa\"\n") && text.contains("--force-conflicts"), "{text}");
+        assert_eq!(
+            summary(&[plain(Outcome::Created), plain(Outcome::Unchanged), plain(Outcome::Created)]),
+            "3 objects: 2 created, 1 unchanged"
+        );
+    }
+}

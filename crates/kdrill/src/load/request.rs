@@ -1,0 +1,141 @@
+//! One request on a fresh connection, and what became of it.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::{Request, StatusCode, body::Bytes, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+
+use super::record::Failure;
+
+/// What an exact answer begins with; the pod's host name and two newlines follow.
+const GREETING: &str = "Hello World! My Host name is ";
+/// A longer body cannot be an exact answer (host names have 253 bytes at most).
+const LONGEST_BODY: usize = 1024;
+
+/// What became of a request: the pod that answered, or how it failed, and the status if any.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The pod that gave the exact answer, or the failure.
+    pub result: Result<String, Failure>,
+    /// The HTTP status, if an answer began.
+    pub status: Option<u16>,
+}
+
+impl From<Failure> for Answer {
+    fn from(failure: Failure) -> Self {
+        Self { result: Err(failure), status: None }
+    }
+}
+
+/// Connects, sends `GET <path>`, reads the whole answer; gives up after `limit`.
+pub async fn send(address: SocketAddr, host: &str, path: &str, limit: Duration) -> Answer {
+    let deadline = Instant::now() + limit;
+    let stream = match timeout_at(deadline, TcpStream::connect(address)).await {
+        Err(_) => return Failure::ConnectTimeout.into(),
+        Ok(Err(error)) => return connect_failure(&error).into(),
+        Ok(Ok(stream)) => stream,
+    };
+    // Without this the request's few bytes could wait for an acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        return connect_failure(&error).into();
+    }
+    timeout_at(deadline, exchange(stream, host, path))
+        .await
+        .unwrap_or_else(|_| Failure::Timeout.into())
+}
+
+async fn exchange(stream: TcpStream, host: &str, path: &str) -> Answer {
+    let request = Request::get(path)
+        .header(header::HOST, host)
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new());
+    let (mut sender, connection) = match (http1::handshake(TokioIo::new(stream)).await, &request) {
+        (Ok(pair), Ok(_)) => pair,
+        (Err(error), _) => return broken(&error).into(),
+        (_, Err(_)) => return Failure::ConnectFailed.into(),
+    };
+    let Ok(request) = request else { return Failure::ConnectFailed.into() };
+    let ask = async {
+        let response = match sender.send_request(request).await {
+            Ok(response) => response,
+            Err(error) => return broken(&error).into(),
+        };
+        let status = response.status();
+        let result = match Limited::new(response.into_body(), LONGEST_BODY).collect().await {
+            Err(error) => Err(broken(&*error)),
+            Ok(_) if status != StatusCode::OK => Err(Failure::BadStatus),
+            Ok(body) => host_name(&body.to_bytes()).ok_or(Failure::BadBody),
+        };
+        Answer { result, status: Some(status.as_u16()) }
+    };
+    // Polled together, so that the connection ends with the request and no task outlives it.
+    let mut ask = std::pin::pin!(ask);
+    let connection = std::pin::pin!(connection);
+    tokio::select! {
+        answer = &mut ask => answer,
+        _ = connection => ask.await,
+    }
+}
+
+/// The host name in an exact answer.
+fn host_name(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    let name = text.strip_prefix(GREETING)?.strip_suffix("\n\n")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+}
+
+fn connect_failure(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failure::ConnectRefused,
+        io::ErrorKind::ConnectionReset => Failure::Reset,
+        io::ErrorKind::TimedOut => Failure::ConnectTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Failure::ConnectUnreachable,
+        _ => Failure::ConnectFailed,
+    }
+}
+
+/// What went wrong after the connection stood, from the cause deepest down.
+fn broken(error: &(dyn std::error::Error + 'static)) -> Failure {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return Failure::BadBody;
+        }
+        if let Some(io_error) = error.downcast_ref::<io::Error>() {
+            return match io_error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Failure::Reset,
+                io::ErrorKind::TimedOut => Failure::Timeout,
+                _ => Failure::Incomplete,
+            };
+        }
+        cause = error.source();
+    }
+    Failure::Incomplete
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_answer_names_a_pod() {
+        let name = |text: &str| host_name(text.as_bytes());
+        assert_eq!(name("Hello World! My Host name is web-1\n\n").as_deref(), Some("web-1"));
+        for wrong in [
+            "",
+            "Hello World! My Host name is \n\n",
+            "Hello World! My Host name is web-1\n",
+            "Hello World! My Host name is web-1\n\n\n",
+            "Hello World! My Host name is web 1\n\n",
+            "hello World! My Host name is web-1\n\n",
+        ] {
+            assert_eq!(name(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+module klab.invalid/runtime/pause
+
+go 1.25.0

@@ -1,0 +1,115 @@
+//! etcd, API server, controller manager and scheduler, on the server.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::{Component, ConfigFile, Gate, config, pki, pki_folder};
+use crate::{
+    kubeconfig,
+    spec::{API_PORT, NodeSpec, POD_NET, SERVICE_NET},
+};
+
+const ETCD_PORT: u16 = 2379;
+
+pub(super) fn components(server: &NodeSpec) -> (Vec<Component>, Vec<ConfigFile>) {
+    let api = format!("https://127.0.0.1:{API_PORT}");
+    let files = ["controller-manager", "scheduler"].map(|name| {
+        let file = if name == "scheduler" { "scheduler.kubeconfig" } else { "controller-manager.kubeconfig" };
+        (file, kubeconfig::for_component(&api, pki_folder(), name))
+    });
+    let components = vec![etcd(), api_server(server), controller_manager(), scheduler()];
+    (components, files.into())
+}
+
+fn local(port: u16) -> Gate {
+    Gate::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+fn etcd() -> Component {
+    let clients = format!("https://127.0.0.1:{ETCD_PORT}");
+    let arguments = [
+        "--name=server".to_owned(),
+        "--data-dir=/var/lib/etcd".to_owned(),
+        format!("--listen-client-urls={clients}"),
+        format!("--advertise-client-urls={clients}"),
+        "--listen-peer-urls=http://127.0.0.1:0".to_owned(),
+        "--client-cert-auth".to_owned(),
+        format!("--trusted-ca-file={}", pki("etcd-ca.crt")),
+        format!("--cert-file={}", pki("etcd.crt")),
+        format!("--key-file={}", pki("etcd.key")),
+        // A klab cluster is thrown away after a power cut of the machine; waiting
+        // for the disk would only slow it down.
+        "--unsafe-no-fsync".to_owned(),
+        "--log-level=warn".to_owned(),
+    ];
+    Component::new("etcd", None, arguments)
+}
+
+fn api_server(server: &NodeSpec) -> Component {
+    let arguments = [
+        format!("--advertise-address={}", server.ip()),
+        format!("--secure-port={API_PORT}"),
+        "--allow-privileged".to_owned(),
+        "--anonymous-auth=false".to_owned(),
+        "--authorization-mode=Node,RBAC".to_owned(),
+        "--enable-admission-plugins=NodeRestriction".to_owned(),
+        "--profiling=false".to_owned(),
+        format!("--service-cluster-ip-range={SERVICE_NET}"),
+        format!("--etcd-servers=https://127.0.0.1:{ETCD_PORT}"),
+        format!("--etcd-cafile={}", pki("etcd-ca.crt")),
+        format!("--etcd-certfile={}", pki("apiserver-etcd.crt")),
+        format!("--etcd-keyfile={}", pki("apiserver-etcd.key")),
+        format!("--client-ca-file={}", pki("ca.crt")),
+        format!("--tls-cert-file={}", pki("apiserver.crt")),
+        format!("--tls-private-key-file={}", pki("apiserver.key")),
+        format!("--kubelet-certificate-authority={}", pki("ca.crt")),
+        format!("--kubelet-client-certificate={}", pki("apiserver-kubelet.crt")),
+        format!("--kubelet-client-key={}", pki("apiserver-kubelet.key")),
+        "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
+        format!("--service-account-key-file={}", pki("service-account.pub")),
+        format!("--service-account-signing-key-file={}", pki("service-account.key")),
+        format!("--requestheader-client-ca-file={}", pki("front-proxy-ca.crt")),
+        "--requestheader-allowed-names=front-proxy-client".to_owned(),
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-".to_owned(),
+        "--requestheader-group-headers=X-Remote-Group".to_owned(),
+        "--requestheader-username-headers=X-Remote-User".to_owned(),
+        format!("--proxy-client-cert-file={}", pki("front-proxy.crt")),
+        format!("--proxy-client-key-file={}", pki("front-proxy.key")),
+    ];
+    Component::new("kube-apiserver", Some(local(ETCD_PORT)), arguments)
+}
+
+fn controller_manager() -> Component {
+    let kubeconfig = config("controller-manager.kubeconfig");
+    let arguments = [
+        format!("--kubeconfig={kubeconfig}"),
+        format!("--authentication-kubeconfig={kubeconfig}"),
+        format!("--authorization-kubeconfig={kubeconfig}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--leader-elect=false".to_owned(),
+        "--use-service-account-credentials".to_owned(),
+        format!("--service-account-private-key-file={}", pki("service-account.key")),
+        format!("--root-ca-file={}", pki("ca.crt")),
+        format!("--cluster-cidr={POD_NET}"),
+        // klab numbers the nodes, and their pod networks with them.
+        "--allocate-node-cidrs=false".to_owned(),
+        // A lost node is known after 8 s instead of 50 s: see nodeLeaseDurationSeconds.
+        "--node-monitor-grace-period=8s".to_owned(),
+        "--node-monitor-period=1s".to_owned(),
+        "--profiling=false".to_owned(),
+    ];
+    Component::new("kube-controller-manager", Some(local(API_PORT)), arguments)
+}
+
+fn scheduler() -> Component {
+    let kubeconfig = config("scheduler.kubeconfig");
+    let arguments = [
+        format!("--kubeconfig={kubeconfig}"),
+        format!("--authentication-kubeconfig={kubeconfig}"),
+        format!("--authorization-kubeconfig={kubeconfig}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--leader-elect=false".to_owned(),
+        "--profiling=false".to_owned(),
+    ];
+    Component::new("kube-scheduler", Some(local(API_PORT)), arguments)
+}

@@ -1,0 +1,16 @@
+//! What klab's commands do, each in its file.
+
+pub mod down;
+pub mod load;
+pub mod logs;
+pub mod nodes;
+pub mod status;
+pub mod up;
+
+use crate::{Error, spec::ClusterSpec};
+
+/// Names the nodes there are.
+pub(crate) fn no_such_node(spec: &ClusterSpec, name: &str) -> Error {
+    let names: Vec<_> = spec.nodes.iter().map(|node| node.name.as_str()).collect();
+    Error::State(format!("cluster {} has no node {name}; it has: {}", spec.name, names.join(", ")))
+}

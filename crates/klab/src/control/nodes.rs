@@ -1,0 +1,108 @@
+//! `klab node add|stop|start|rm`.
+
+use std::fs;
+
+use super::{no_such_node, up};
+use crate::{
+    api,
+    error::{Context, Error, Result},
+    node::launch,
+    pki::Authorities,
+    process,
+    progress::Progress,
+    spec::{ClusterSpec, NodeSpec},
+    state::Folder,
+};
+
+/// Adds an agent, waits until it is Ready, and returns its name.
+///
+/// # Errors
+/// When the network is full, or the node does not get Ready; then nothing is left of it.
+pub async fn add(folder: &Folder, progress: &Progress) -> Result<NodeSpec> {
+    let _lock = folder.lock()?;
+    let mut spec = folder.spec()?;
+    if spec.control_plane_only {
+        return Err(Error::State(format!("cluster {} is a control plane only: it runs no nodes", spec.name)));
+    }
+    let node = spec
+        .next_agent()
+        .ok_or_else(|| Error::State(format!("cluster {} is full", spec.name)))?;
+    spec.nodes.push(node.clone());
+    // On disk first: whatever happens next, `node rm` and `down` know of it.
+    folder.save(&spec)?;
+    let started = async {
+        up::write_node(folder, &spec, &node, &Authorities::load(folder)?)?;
+        launch::start(folder, &node)?;
+        up::make_ready(folder, std::slice::from_ref(&node), progress).await
+    };
+    match started.await {
+        Ok(()) => Ok(node),
+        Err(error) => {
+            discard(folder, &mut spec, &node)?;
+            Err(error)
+        }
+    }
+}
+
+/// Cuts a node's power.
+///
+/// # Errors
+/// When it is stopped already.
+pub fn stop(folder: &Folder, name: &str) -> Result<()> {
+    let _lock = folder.lock()?;
+    let spec = folder.spec()?;
+    launch::cut_power(folder, find(&spec, name)?)
+}
+
+/// Starts a stopped node, and waits until it is Ready.
+///
+/// # Errors
+/// When it runs, or does not get Ready.
+pub async fn start(folder: &Folder, name: &str, progress: &Progress) -> Result<()> {
+    let _lock = folder.lock()?;
+    let spec = folder.spec()?;
+    let node = find(&spec, name)?;
+    if process::node_init(&folder.path(), name)?.is_some() {
+        return Err(Error::State(format!("node {name} runs already")));
+    }
+    // Whatever a kill left of its former life.
+    launch::sweep(folder, name)?;
+    launch::start(folder, node)?;
+    if spec.control_plane_only {
+        return api::ready(&api::client(folder).await?, std::time::Duration::from_secs(60)).await;
+    }
+    up::make_ready(folder, std::slice::from_ref(node), progress).await
+}
+
+/// Removes an agent for good.
+///
+/// # Errors
+/// When it is the server.
+pub async fn remove(folder: &Folder, name: &str) -> Result<()> {
+    let _lock = folder.lock()?;
+    let mut spec = folder.spec()?;
+    let node = find(&spec, name)?.clone();
+    if node.is_server() {
+        return Err(Error::State(format!(
+            "{name} runs the control plane; to remove the whole cluster: {}",
+            folder.command("down")
+        )));
+    }
+    discard(folder, &mut spec, &node)?;
+    // Last: with its kubelet alive it would register again.
+    api::forget_node(&api::client(folder).await?, &node).await
+}
+
+fn discard(folder: &Folder, spec: &mut ClusterSpec, node: &NodeSpec) -> Result<()> {
+    launch::sweep(folder, &node.name)?;
+    let own = folder.node(&node.name);
+    if own.path().exists() {
+        fs::remove_dir_all(own.path()).file("cannot remove", own.path())?;
+    }
+    spec.nodes.retain(|other| other != node);
+    folder.save(spec)
+}
+
+fn find<'a>(spec: &'a ClusterSpec, name: &str) -> Result<&'a NodeSpec> {
+    spec.node(name).ok_or_else(|| no_such_node(spec, name))
+}

@@ -1,0 +1,79 @@
+//! The file tree of an image: what is where, with every parent directory, in the order of paths.
+
+use std::collections::BTreeMap;
+
+/// What lies at a path.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Directory,
+    File { mode: u32, bytes: Vec<u8> },
+}
+
+/// Paths without their leading slash, so that a map's order is the order of the layer.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    nodes: BTreeMap<String, Node>,
+}
+
+impl Tree {
+    /// Adds a file and its parent directories; `path` is absolute.
+    pub(crate) fn add(&mut self, path: &str, mode: u32, bytes: Vec<u8>) -> Result<(), String> {
+        let relative = check_path(path)?;
+        for (slash, _) in relative.match_indices('/') {
+            let parent = &relative[..slash];
+            match self.nodes.get(parent) {
+                None => drop(self.nodes.insert(parent.to_owned(), Node::Directory)),
+                Some(Node::Directory) => {}
+                Some(Node::File { .. }) => return Err(format!("{path}: /{parent} is a file of the image already")),
+            }
+        }
+        if self.nodes.contains_key(relative) {
+            return Err(format!("{path} is in the image already; give each path once"));
+        }
+        self.nodes.insert(relative.to_owned(), Node::File { mode, bytes });
+        Ok(())
+    }
+
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+    }
+}
+
+/// Refuses anything but one plain spelling of an absolute path; returns it without the slash.
+fn check_path(path: &str) -> Result<&str, String> {
+    let relative = path.strip_prefix('/').ok_or_else(|| format!("{path:?} is not an absolute path"))?;
+    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.chars().any(char::is_control);
+    if !relative.split('/').all(plain) {
+        return Err(format!("{path:?} has an empty, `.` or `..` part or a control character; write the plain path"));
+    }
+    // A layer applies such files as deletions (image-spec, layer.md, "Whiteouts").
+    if relative.split('/').any(|part| part.starts_with(".wh.")) {
+        return Err(format!("{path:?} has a part that starts with `.wh.`, which means a deletion in a layer"));
+    }
+    Ok(relative)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_come_first_and_once() {
+        let mut tree = Tree::default();
+        tree.add("/etc/b/c", 0o644, vec![]).unwrap();
+        tree.add("/bin/a", 0o755, vec![]).unwrap();
+        tree.add("/etc/a", 0o644, vec![]).unwrap();
+        let paths: Vec<&str> = tree.nodes().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["bin", "bin/a", "etc", "etc/a", "etc/b", "etc/b/c"]);
+    }
+
+    #[test]
+    fn collisions_and_odd_paths_are_refused() {
+        let mut tree = Tree::default();
+        tree.add("/a/b", 0o644, vec![]).unwrap();
+        for bad in ["/a/b", "/a", "/a/b/c", "/", "", "a", "/x/../y", "/x//y", "/x/", "/x/.", "/x\ny", "/.wh.a"] {
+            assert!(tree.add(bad, 0o644, vec![]).is_err(), "{bad:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::setup::Phase;
+
+/// `cargo xtask …`
+#[derive(Debug, Parser)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    version,
+    about = "The repository's own commands",
+    after_help = "\
+Exit codes: 0 done, 1 a stage failed, 2 refused or wrong usage before anything
+started, 128+N interrupted by signal N (130 for Ctrl-C).
+
+Examples:
+  cargo xtask demo               from source to replicas that survive losing a node
+  cargo xtask test               everything that must hold, against a real cluster
+  cargo xtask test --no-cluster  the quick part of it"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Install and build what a fresh machine lacks; when nothing is lacking, do nothing
+    Setup(Setup),
+    /// Build the static server and its OCI image, the same bytes from any folder
+    Image(Image),
+    /// Start a cluster, deploy the server, run the drills, write a report, tear down
+    Demo(Demo),
+    /// Format, lints, docs, licences, unit tests, then the suites on a real cluster
+    Test(Test),
+}
+
+/// `cargo xtask setup`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+`demo` and `test` run what they need of this themselves.
+
+Examples:
+  cargo xtask setup                  all of it
+  cargo xtask setup --dry-run        say what is lacking, change nothing
+  cargo xtask setup --only runtime   only the cluster's components")]
+pub struct Setup {
+    /// Do only this phase (may be repeated)
+    #[arg(long, value_enum, value_name = "PHASE")]
+    pub only: Vec<Phase>,
+    /// Say what would be installed or built, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `cargo xtask image`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+DIR/hostname-server is the OCI image layout, DIR/hostname-server.tar the archive
+that clusters load. The digest is printed on stdout.
+
+Examples:
+  cargo xtask image --out /tmp/image
+  cargo xtask image --out /tmp/image --ocipack \"$(command -v ocipack)\"")]
+pub struct Image {
+    /// Where the layout and the archive go; made if it does not exist
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Use this ocipack instead of building the checkout's own
+    #[arg(long, value_name = "PATH")]
+    pub ocipack: Option<PathBuf>,
+}
+
+/// `cargo xtask demo`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Needs root: nodes are network, mount and PID namespaces with cgroups of their own.
+The cluster is torn down at the end, also after a failure or Ctrl-C.
+
+Examples:
+  sudo -E env \"PATH=$PATH\" cargo xtask demo
+  cargo xtask demo --keep --report /tmp/report")]
+pub struct Demo {
+    /// Leave the cluster running and say how to look around
+    #[arg(long)]
+    pub keep: bool,
+    /// The cluster's name
+    #[arg(long, default_value = "demo")]
+    pub name: String,
+    /// Where timeline.json and report.html go [default: target/demo-report]
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+}
+
+/// `cargo xtask test`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Needs root, except with --no-cluster. The run's own cluster is torn down at the
+end, also after a failed test or Ctrl-C.
+
+Examples:
+  cargo xtask test                         everything
+  cargo xtask test --no-cluster            all that needs no cluster
+  cargo xtask test stack guests            tests whose names contain one of these
+  cargo xtask test --cluster demo drills   on the cluster that `demo --keep` left")]
+pub struct Test {
+    /// Run only tests whose name contains one of these
+    #[arg(value_name = "FILTER")]
+    pub filters: Vec<String>,
+    /// Leave out everything that needs a cluster
+    #[arg(long, conflicts_with = "cluster")]
+    pub no_cluster: bool,
+    /// Use this running klab cluster, and leave it running
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cluster_and_no_cluster_exclude_each_other() {
+        let refused = Cli::try_parse_from(["xtask", "test", "--no-cluster", "--cluster", "demo"]);
+        assert!(refused.is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! Makes present what a fresh machine lacks; does nothing where nothing is lacking.
+//!
+//! Each phase looks first. What neither apt nor cargo can provide (a compiler,
+//! Go, clippy) is named in one message before anything is changed.
+
+mod cargo_tools;
+mod packages;
+mod programs;
+mod runtime;
+
+pub use cargo_tools::{CargoTool, DENY, NEXTEST};
+pub use runtime::Runtime;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use crate::{
+    cli,
+    repo::{Refusal, Repo, require_root},
+    run::{Runner, answer, say},
+};
+
+/// A part of the setup that stands alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Phase {
+    /// Debian packages that the runtime's build and the nodes need
+    Packages,
+    /// cargo-nextest and cargo-deny, for `test`
+    Tools,
+    /// The cluster's components, built from their Go modules
+    Runtime,
+}
+
+/// What `demo` needs.
+pub const CLUSTER: &[Phase] = &[Phase::Packages, Phase::Runtime];
+/// What `test --no-cluster` needs.
+pub const CHECKS: &[Phase] = &[Phase::Tools];
+/// All phases, in order.
+pub const ALL: &[Phase] = &[Phase::Packages, Phase::Tools, Phase::Runtime];
+
+/// `cargo xtask setup`
+///
+/// # Errors
+/// A [`Refusal`] without root or with programs missing; else what failed to install or build.
+pub fn command(repo: &Repo, runner: &Runner, options: &cli::Setup) -> anyhow::Result<()> {
+    let only = |phase: &&Phase| options.only.is_empty() || options.only.contains(phase);
+    let phases: Vec<Phase> = ALL.iter().filter(only).copied().collect();
+    if options.dry_run {
+        let lacking = lacking(repo, &phases);
+        if lacking.is_empty() {
+            answer("nothing is lacking");
+        }
+        lacking.iter().for_each(|line| answer(line));
+        return Ok(());
+    }
+    if phases != CHECKS {
+        require_root("setup")?;
+    }
+    ensure(repo, runner, &phases)
+}
+
+/// Does what is lacking of these phases.
+///
+/// # Errors
+/// As [`command`].
+pub fn ensure(repo: &Repo, runner: &Runner, phases: &[Phase]) -> anyhow::Result<()> {
+    let missing = programs::missing(repo, phases);
+    if !missing.is_empty() {
+        return Err(Refusal(programs::message(&missing)).into());
+    }
+    for phase in phases {
+        match phase {
+            Phase::Packages => packages::install(runner, &packages::missing()),
+            Phase::Tools => cargo_tools::TOOLS
+                .iter()
+                .try_for_each(|tool| tool.ensure(repo, runner).map(drop)),
+            Phase::Runtime => Runtime::build(repo, runner).map(|runtime| {
+                say(&format!("xtask: cluster components: {}", runtime.bin.display()));
+            }),
+        }
+        .with_context(|| format!("setup, phase {}", name(*phase)))?;
+    }
+    Ok(())
+}
+
+fn lacking(repo: &Repo, phases: &[Phase]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let missing = programs::missing(repo, phases);
+    if !missing.is_empty() {
+        lines.push(programs::message(&missing));
+    }
+    for phase in phases {
+        match phase {
+            Phase::Packages => {
+                let packages = packages::missing();
+                if !packages.is_empty() {
+                    lines.push(format!("would run: {}", packages::install_command(&packages)));
+                }
+            }
+            Phase::Tools => lines.extend(
+                cargo_tools::TOOLS
+                    .iter()
+                    .filter(|tool| tool.find().is_none())
+                    .map(|tool| format!("would run: {}", tool.install_command())),
+            ),
+            Phase::Runtime => {
+                if let Err(reason) = Runtime::find(repo) {
+                    lines.push(format!("would run: klab runtime build ({reason:#})"));
+                }
+            }
+        }
+    }
+    lines
+}
+
+fn name(phase: Phase) -> String {
+    phase.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
