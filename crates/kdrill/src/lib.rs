@@ -1,1 +1,6 @@
 //! kdrill
+pub mod cluster;
+pub mod command;
+pub mod error;
+pub mod load;
+pub mod timeline;

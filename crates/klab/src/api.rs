@@ -67,8 +67,8 @@ pub async fn readyz(client: &Client) -> Result<()> {
     answer.map(drop).map_err(|error| api("asking /readyz", error))
 }
 
-fn http_get(path: &str) -> Result<kube::core::http::Request<Vec<u8>>> {
-    kube::core::http::Request::get(path)
+fn http_get(path: &str) -> Result<http::Request<Vec<u8>>> {
+    http::Request::get(path)
         .body(Vec::new())
         .map_err(|error| Error::State(format!("cannot ask {path}: {error}")))
 }

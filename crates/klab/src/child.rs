@@ -19,7 +19,7 @@ use crate::error::{Context, Error, Result};
 ///
 /// # Errors
 /// When it cannot be started, or ends before it is ready: with its last words.
-pub fn start_and_listen(mut command: Command, log: &Path, what: &str) -> Result<String> {
+pub(crate) fn start_and_listen(mut command: Command, log: &Path, what: &str) -> Result<String> {
     let log_file = append(log)?;
     let mut child = command
         .stdout(Stdio::piped())
@@ -42,7 +42,7 @@ pub fn start_and_listen(mut command: Command, log: &Path, what: &str) -> Result<
 ///
 /// # Errors
 /// When nobody listens any more.
-pub fn report_ready(line: &str) -> Result<()> {
+pub(crate) fn report_ready(line: &str) -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).system("cannot report that it works")?;
     let null = fs::OpenOptions::new().write(true).open("/dev/null").file("cannot open", "/dev/null")?;
@@ -53,13 +53,13 @@ pub fn report_ready(line: &str) -> Result<()> {
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn append(log: &Path) -> Result<fs::File> {
+pub(crate) fn append(log: &Path) -> Result<fs::File> {
     fs::OpenOptions::new().create(true).append(true).mode(0o600).open(log).file("cannot open", log)
 }
 
 /// The last `count` lines of a log, empty when there is none.
 #[must_use]
-pub fn last_lines(log: &Path, count: usize) -> String {
+pub(crate) fn last_lines(log: &Path, count: usize) -> String {
     let Ok(text) = fs::read(log) else { return String::new() };
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();

@@ -174,7 +174,7 @@ enum Output {
 pub(crate) fn run() -> Result<ExitCode> {
     let cli = Cli::parse();
     let progress = Progress::new(cli.quiet);
-    let state = std::path::absolute(&cli.state).context("the folder of --state")?;
+    let state = std::path::absolute(&cli.state).context("--state names no folder")?;
     let folder = Folder::new(state, cli.name);
     match cli.command {
         Command::Internal(internal) => run_internal(internal)?,

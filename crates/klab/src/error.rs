@@ -41,8 +41,8 @@ pub enum Error {
     #[error("{0}")]
     Component(String),
     /// The image or archive is not usable.
-    #[error(transparent)]
-    Image(#[from] ocipack::Error),
+    #[error("{0}")]
+    Image(String),
     /// A certificate could not be made or read.
     #[error("certificates: {0}")]
     Certificate(#[from] rcgen::Error),

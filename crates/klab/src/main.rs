@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     match cli::run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("klab: error: {error:#}");
+            eprintln!("klab: error: {error}");
             ExitCode::FAILURE
         }
     }

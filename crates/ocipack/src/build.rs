@@ -31,7 +31,10 @@ const BINARY_MODE: u32 = 0o755;
 const ACCOUNT_MODE: u32 = 0o644;
 /// The accounts that programs look up: root, and the default user.
 const ACCOUNTS: [(&str, &str); 2] = [
-    ("/etc/passwd", "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n"),
+    (
+        "/etc/passwd",
+        "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n",
+    ),
     ("/etc/group", "root:x:0:\nnonroot:x:65532:\n"),
 ];
 
@@ -87,7 +90,8 @@ pub struct Built {
     /// The descriptor in index.json.
     pub(crate) root: Descriptor,
     pub(crate) index: Blob,
-    pub(crate) blobs: BTreeMap<Digest, Blob>,
+    /// By digest: platforms can share them.
+    pub(crate) blobs: BTreeMap<String, Blob>,
     pub(crate) images: Vec<PlatformImage>,
 }
 
@@ -147,7 +151,14 @@ impl ImageSpec {
             store(&mut blobs, MediaType::ImageIndex, index)
         };
         let index = Blob::json(&manifest::layout_index(root.clone(), name.as_ref()))?;
-        Ok(Built { name, epoch: self.epoch, root, index, blobs, images })
+        Ok(Built {
+            name,
+            epoch: self.epoch,
+            root,
+            index,
+            blobs,
+            images,
+        })
     }
 
     fn build_platform(
@@ -155,59 +166,86 @@ impl ImageSpec {
         platform: &Platform,
         binary: &Path,
         run: &Config,
-        blobs: &mut BTreeMap<Digest, Blob>,
+        blobs: &mut BTreeMap<String, Blob>,
     ) -> Result<PlatformImage, BuildError> {
         let (tree, binary_path) = self.tree(platform, binary)?;
-        let layer = layer::pack(&tree, self.epoch)
-            .map_err(|source| BuildError::Layer { platform: platform.clone(), source })?;
+        let layer = layer::pack(&tree, self.epoch).map_err(|source| BuildError::Layer {
+            platform: platform.clone(),
+            source,
+        })?;
 
         let mut run = run.clone();
         if run.entrypoint().is_none() {
             run.set_entrypoint(Some(vec![binary_path]));
         }
-        let config = Blob::json(&config::image(platform, run, &layer.diff_id, &self.epoch.rfc3339())?)?;
+        let config = Blob::json(&config::image(
+            platform,
+            run,
+            &layer.diff_id,
+            &self.epoch.rfc3339(),
+        )?)?;
 
         let config = store(blobs, MediaType::ImageConfig, config);
         let layers = vec![store(blobs, MediaType::ImageLayerGzip, layer.blob)];
-        let (config_digest, layer_digests) =
-            (config.digest().clone(), layers.iter().map(|layer| layer.digest().clone()).collect());
+        let (config_digest, layer_digests) = (
+            config.digest().clone(),
+            layers.iter().map(|layer| layer.digest().clone()).collect(),
+        );
         let manifest = Blob::json(&manifest::manifest(config, layers, &self.annotation)?)?;
         let mut manifest = store(blobs, MediaType::ImageManifest, manifest);
         manifest.set_platform(Some(platform.to_oci()));
-        Ok(PlatformImage { manifest, config: config_digest, layers: layer_digests })
+        Ok(PlatformImage {
+            manifest,
+            config: config_digest,
+            layers: layer_digests,
+        })
     }
 
     /// The tree of one platform's image and the binary's path in it.
     fn tree(&self, platform: &Platform, binary: &Path) -> Result<(Tree, String), BuildError> {
         let bytes = read_input(binary)?;
-        elf::check(&bytes, platform, self.allow_dynamic)
-            .map_err(|problem| BuildError::Binary { path: binary.to_owned(), problem })?;
-        let file_name = binary.file_name().and_then(|name| name.to_str()).ok_or_else(|| BuildError::Binary {
+        elf::check(&bytes, platform, self.allow_dynamic).map_err(|problem| BuildError::Binary {
             path: binary.to_owned(),
-            problem: "has a name that is not UTF-8; rename it".into(),
+            problem,
         })?;
+        let file_name = binary
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| BuildError::Binary {
+                path: binary.to_owned(),
+                problem: "has a name that is not UTF-8; rename it".into(),
+            })?;
         let binary_path = format!("/bin/{file_name}");
 
         let mut tree = Tree::default();
-        tree.add(&binary_path, BINARY_MODE, bytes).map_err(BuildError::Spec)?;
+        tree.add(&binary_path, BINARY_MODE, bytes)
+            .map_err(BuildError::Spec)?;
         for file in &self.file {
-            tree.add(&file.dest, file.mode.0, read_input(&file.source)?).map_err(BuildError::Spec)?;
+            tree.add(&file.dest, file.mode.0, read_input(&file.source)?)
+                .map_err(BuildError::Spec)?;
         }
         // A file given for such a path takes its place.
-        for (path, content) in ACCOUNTS.iter().filter(|(path, _)| !self.file.iter().any(|file| file.dest == *path)) {
-            tree.add(path, ACCOUNT_MODE, content.as_bytes().to_vec()).map_err(BuildError::Spec)?;
+        for (path, content) in ACCOUNTS
+            .iter()
+            .filter(|(path, _)| !self.file.iter().any(|file| file.dest == *path))
+        {
+            tree.add(path, ACCOUNT_MODE, content.as_bytes().to_vec())
+                .map_err(BuildError::Spec)?;
         }
         Ok((tree, binary_path))
     }
 }
 
 fn read_input(path: &Path) -> Result<Vec<u8>, BuildError> {
-    fs::read(path).map_err(|source| BuildError::Input { path: path.to_owned(), source })
+    fs::read(path).map_err(|source| BuildError::Input {
+        path: path.to_owned(),
+        source,
+    })
 }
 
-fn store(blobs: &mut BTreeMap<Digest, Blob>, media_type: MediaType, blob: Blob) -> Descriptor {
+fn store(blobs: &mut BTreeMap<String, Blob>, media_type: MediaType, blob: Blob) -> Descriptor {
     let descriptor = manifest::descriptor(media_type, &blob);
-    blobs.insert(blob.digest.clone(), blob);
+    blobs.insert(blob.digest.to_string(), blob);
     descriptor
 }
 
@@ -218,7 +256,10 @@ mod tests {
     fn fixture(directory: &Path) -> ImageSpec {
         let binary = directory.join("server");
         fs::write(&binary, elf::tests::static_program(62)).unwrap();
-        let mut spec = ImageSpec { name: Some("web:1".into()), ..ImageSpec::default() };
+        let mut spec = ImageSpec {
+            name: Some("web:1".into()),
+            ..ImageSpec::default()
+        };
         spec.binary.insert(Platform::linux_amd64(), binary);
         spec.env.insert("KEY".into(), "value".into());
         spec.label.insert("b".into(), "2".into());
@@ -234,13 +275,19 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut spec = fixture(directory.path());
         let built = spec.build().unwrap();
-        assert_eq!(built.digest().as_ref(), "GOLDEN1");
+        assert_eq!(
+            built.digest().as_ref(),
+            "sha256:0c0fa11de395662055bec09426cac6220735fe4d55b7fb613b5ff7c79aad0285"
+        );
 
         let arm = directory.path().join("server-arm");
         fs::write(&arm, elf::tests::static_program(183)).unwrap();
         spec.binary.insert(Platform::linux_arm64(), arm);
         spec.epoch = "1700000000".parse().unwrap();
-        assert_eq!(spec.build().unwrap().digest().as_ref(), "GOLDEN2");
+        assert_eq!(
+            spec.build().unwrap().digest().as_ref(),
+            "sha256:f00aa2359afd8081b866c7862ba5fa2eb7dc51c4470dc17fc5c3ba1841891b06"
+        );
     }
 
     #[test]
@@ -251,10 +298,21 @@ mod tests {
         spec.name = None;
         assert_eq!(spec.build().unwrap().digest(), built.digest());
         let index = String::from_utf8(built.index.bytes).unwrap();
-        for key in ["org.opencontainers.image.ref.name", "io.containerd.image.name"] {
-            assert!(index.contains(&format!(r#""{key}":"docker.io/library/web:1""#)), "{index}");
+        for key in [
+            "org.opencontainers.image.ref.name",
+            "io.containerd.image.name",
+        ] {
+            assert!(
+                index.contains(&format!(r#""{key}":"docker.io/library/web:1""#)),
+                "{index}"
+            );
         }
-        assert!(built.blobs.values().all(|blob| !String::from_utf8_lossy(&blob.bytes).contains("web:1")));
+        assert!(
+            built
+                .blobs
+                .values()
+                .all(|blob| !String::from_utf8_lossy(&blob.bytes).contains("web:1"))
+        );
     }
 
     #[test]
@@ -263,9 +321,22 @@ mod tests {
         let mut spec = fixture(directory.path());
         let source = directory.path().join("passwd");
         fs::write(&source, "mine").unwrap();
-        spec.file.push(ExtraFile { source: source.clone(), dest: "/etc/passwd".into(), mode: FileMode::default() });
+        spec.file.push(ExtraFile {
+            source: source.clone(),
+            dest: "/etc/passwd".into(),
+            mode: FileMode::default(),
+        });
         assert!(spec.build().is_ok());
-        spec.file.push(ExtraFile { source, dest: "/bin/server".into(), mode: FileMode::default() });
-        assert!(spec.build().unwrap_err().to_string().contains("/bin/server is in the image already"));
+        spec.file.push(ExtraFile {
+            source,
+            dest: "/bin/server".into(),
+            mode: FileMode::default(),
+        });
+        assert!(
+            spec.build()
+                .unwrap_err()
+                .to_string()
+                .contains("/bin/server is in the image already")
+        );
     }
 }

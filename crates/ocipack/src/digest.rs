@@ -16,7 +16,10 @@ pub(crate) struct Blob {
 
 impl Blob {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        Self { digest: finish(Sha256::new_with_prefix(&bytes)), bytes }
+        Self {
+            digest: finish(Sha256::new_with_prefix(&bytes)),
+            bytes,
+        }
     }
 
     /// The blob of a JSON document: keys sorted, no spaces.
@@ -40,7 +43,11 @@ pub(crate) struct Hashing<T> {
 
 impl<T> Hashing<T> {
     pub(crate) fn new(inner: T) -> Self {
-        Self { inner, count: 0, hasher: Sha256::new() }
+        Self {
+            inner,
+            count: 0,
+            hasher: Sha256::new(),
+        }
     }
 
     pub(crate) fn finish(self) -> (Digest, T) {

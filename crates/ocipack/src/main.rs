@@ -1,2 +1,9 @@
-//! ocipack
-fn main() {}
+//! The `ocipack` command.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -23,15 +23,22 @@ impl FromStr for Name {
     /// Parses `[registry/]repository:tag`; what is missing before the tag is filled in as
     /// containerd and Docker do (`web:1` is `docker.io/library/web:1`).
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let refuse = |problem: String| NameError { name: text.to_owned(), problem };
+        let refuse = |problem: String| NameError {
+            name: text.to_owned(),
+            problem,
+        };
         let reference = Reference::from_str(text)
             .map_err(|error| refuse(format!("{error}; expected [registry/]repository:tag")))?;
         if reference.digest().is_some() {
-            return Err(refuse("a name has a tag, not a digest: the digest is what building yields".into()));
+            return Err(refuse(
+                "a name has a tag, not a digest: the digest is what building yields".into(),
+            ));
         }
         match reference.tag() {
             // The parser fills in a missing tag; a name that moves by itself is no name to deploy.
-            Some("latest") if !text.ends_with(":latest") => Err(refuse("has no tag; write repository:tag".into())),
+            Some("latest") if !text.ends_with(":latest") => {
+                Err(refuse("has no tag; write repository:tag".into()))
+            }
             _ => Ok(Self(reference.whole())),
         }
     }
@@ -65,7 +72,18 @@ mod tests {
     #[test]
     fn names_that_could_be_misread_are_refused() {
         let digest = format!("web:1@sha256:{}", "a".repeat(64));
-        for bad in ["", "web", "localhost:5000/web", "Web:1", "web:", "web: 1", ":1", "web:1/", "a//b:1", &digest] {
+        for bad in [
+            "",
+            "web",
+            "localhost:5000/web",
+            "Web:1",
+            "web:",
+            "web: 1",
+            ":1",
+            "web:1/",
+            "a//b:1",
+            &digest,
+        ] {
             assert!(bad.parse::<Name>().is_err(), "{bad:?} was taken");
         }
     }

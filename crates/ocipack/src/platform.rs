@@ -35,13 +35,19 @@ impl Platform {
     /// `linux/amd64`.
     #[must_use]
     pub fn linux_amd64() -> Self {
-        Self { architecture: "amd64".into(), variant: None }
+        Self {
+            architecture: "amd64".into(),
+            variant: None,
+        }
     }
 
     /// `linux/arm64`.
     #[must_use]
     pub fn linux_arm64() -> Self {
-        Self { architecture: "arm64".into(), variant: None }
+        Self {
+            architecture: "arm64".into(),
+            variant: None,
+        }
     }
 
     /// Go's name of the architecture, such as `amd64`.
@@ -81,7 +87,10 @@ impl FromStr for Platform {
         if !known {
             return Err(PlatformError(text.to_owned()));
         }
-        Ok(Self { architecture: architecture.to_owned(), variant: variant.map(str::to_owned) })
+        Ok(Self {
+            architecture: architecture.to_owned(),
+            variant: variant.map(str::to_owned),
+        })
     }
 }
 
@@ -96,12 +105,18 @@ impl TryFrom<String> for Platform {
 impl fmt::Display for Platform {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "linux/{}", self.architecture)?;
-        self.variant.as_ref().map_or(Ok(()), |variant| write!(formatter, "/{variant}"))
+        self.variant
+            .as_ref()
+            .map_or(Ok(()), |variant| write!(formatter, "/{variant}"))
     }
 }
 
 fn known_architectures() -> String {
-    KNOWN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    KNOWN
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -110,10 +125,23 @@ mod tests {
 
     #[test]
     fn platforms_are_read_and_written_alike() {
-        for text in ["linux/amd64", "linux/arm/v7", "linux/arm64/v8", "linux/s390x"] {
+        for text in [
+            "linux/amd64",
+            "linux/arm/v7",
+            "linux/arm64/v8",
+            "linux/s390x",
+        ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), text);
         }
-        for bad in ["amd64", "linux", "windows/amd64", "linux/x86_64", "linux/amd64/v8", "linux/arm/v7/x", ""] {
+        for bad in [
+            "amd64",
+            "linux",
+            "windows/amd64",
+            "linux/x86_64",
+            "linux/amd64/v8",
+            "linux/arm/v7/x",
+            "",
+        ] {
             assert!(bad.parse::<Platform>().is_err(), "{bad:?} was taken");
         }
     }

@@ -9,7 +9,7 @@ mod layout;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(crate) use archive::{DOCKER_MANIFEST, pack};
+pub(crate) use archive::{DOCKER_MANIFEST, Members, docker_manifest, pack};
 
 use crate::build::Built;
 
@@ -42,11 +42,17 @@ pub enum WriteError {
 
 impl WriteError {
     fn io(path: &Path, source: io::Error) -> Self {
-        Self::Io { path: path.to_owned(), source }
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     fn not_ours(path: &Path, problem: impl Into<String>) -> Self {
-        Self::NotOurs { path: path.to_owned(), problem: problem.into() }
+        Self::NotOurs {
+            path: path.to_owned(),
+            problem: problem.into(),
+        }
     }
 }
 
@@ -71,7 +77,9 @@ impl Built {
 
 /// The directory that a path lies in.
 fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// A temporary file in a directory, readable for all once it is renamed (as far as the umask lets).

@@ -74,7 +74,6 @@ impl ApplyCommand {
             dry_run: self.dry_run.is_some(),
             concurrency: self.concurrency.get(),
         };
-        let mut skipped = None;
         let results = apply(cluster, targets, &options, interrupt, |target, applied| {
             for warning in &applied.warnings {
                 output::warning(&format!("{}: {}: {warning}", target.object.place, text::subject(target)));
@@ -82,7 +81,7 @@ impl ApplyCommand {
             match text::applied(target, applied, options.dry_run) {
                 Some(line) if self.output == Results::Text => output::answer(&line),
                 Some(_) => {}
-                None => skipped = text::not_applied(target, applied).map(|text| show_failure(&text)).or(skipped),
+                None => text::not_applied(target, applied).iter().for_each(|text| output::line(text)),
             }
         })
         .await;
@@ -96,8 +95,4 @@ impl ApplyCommand {
         let targets: Vec<_> = waiting.iter().map(|index| targets[*index].clone()).collect();
         super::wait::run(cluster, &targets, self.timeout, interrupt, self.output, Progress::default()).await
     }
-}
-
-fn show_failure(text: &str) {
-    output::line(text);
 }

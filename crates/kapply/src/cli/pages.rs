@@ -46,15 +46,16 @@ impl ManCommand {
         fs::create_dir_all(&directory)?;
         write(&directory, &command)?;
         for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
-            let name = format!("kapply-{}", subcommand.get_name());
-            write(&directory, &subcommand.clone().name(name))?;
+            write(&directory, subcommand)?;
         }
         Ok(())
     }
 }
 
 fn write(directory: &Path, command: &Command) -> io::Result<()> {
-    let path = directory.join(format!("{}.1", command.get_name()));
+    // Building gave subcommands their full name, such as kapply-apply.
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let path = directory.join(format!("{name}.1"));
     let temporary = path.with_extension("1.tmp");
     fs::write(&temporary, page(command)?)?;
     fs::rename(temporary, path)

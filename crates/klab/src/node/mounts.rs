@@ -32,7 +32,8 @@ pub(super) fn prepare(folder: &NodeFolder) -> Result<()> {
     // Nothing done here reaches the machine; what containers mount reaches the
     // kubelet, as it must for volumes.
     propagate(MsFlags::MS_PRIVATE)?;
-    for (own, path) in [(folder.lib(), "/var/lib"), (folder.log(), "/var/log")] {
+    // The second one may hide the folder that both come from.
+    for (own, path) in [(folder.log(), "/var/log"), (folder.lib(), "/var/lib")] {
         bind(&own, Path::new(path))?;
     }
     let no_flags = MsFlags::empty();

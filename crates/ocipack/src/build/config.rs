@@ -11,17 +11,30 @@ const DEFAULT_USER: &str = "65532:65532";
 /// The run parameters of a spec, without an entrypoint if it gives none.
 pub(crate) fn run_parameters(spec: &ImageSpec) -> Result<Config, String> {
     let mut config = Config::default();
-    config.set_user(Some(check_user(spec.user.as_deref().unwrap_or(DEFAULT_USER))?));
+    config.set_user(Some(check_user(
+        spec.user.as_deref().unwrap_or(DEFAULT_USER),
+    )?));
     config.set_entrypoint(spec.entrypoint.clone());
     config.set_cmd(some_if_any(spec.cmd.clone()));
-    let ports: Vec<String> = spec.port.iter().map(|port| check_port(port)).collect::<Result<_, _>>()?;
+    let ports: Vec<String> = spec
+        .port
+        .iter()
+        .map(|port| check_port(port))
+        .collect::<Result<_, _>>()?;
     config.set_exposed_ports(some_if_any(ports));
     for name in spec.env.keys() {
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(format!("environment variable name {name:?} is empty or has `=` in it"));
+            return Err(format!(
+                "environment variable name {name:?} is empty or has `=` in it"
+            ));
         }
     }
-    config.set_env(some_if_any(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()));
+    config.set_env(some_if_any(
+        spec.env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect(),
+    ));
     for key in spec.label.keys().chain(spec.annotation.keys()) {
         if key.is_empty() {
             return Err("a label or annotation has an empty key".into());
@@ -33,11 +46,17 @@ pub(crate) fn run_parameters(spec: &ImageSpec) -> Result<Config, String> {
     if let Some(workdir) = &spec.workdir
         && !workdir.starts_with('/')
     {
-        return Err(format!("working directory {workdir:?} is not an absolute path"));
+        return Err(format!(
+            "working directory {workdir:?} is not an absolute path"
+        ));
     }
     config.set_working_dir(spec.workdir.clone());
     config.set_stop_signal(spec.stop_signal.as_deref().map(check_signal).transpose()?);
-    if spec.entrypoint.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
+    if spec
+        .entrypoint
+        .as_ref()
+        .is_some_and(|words| words.first().is_none_or(String::is_empty))
+    {
         return Err("the entrypoint is empty; leave it out to run the binary".into());
     }
     Ok(config)
@@ -52,7 +71,10 @@ pub(crate) fn image(
 ) -> Result<ImageConfiguration, oci_spec::OciSpecError> {
     let mut rootfs = RootFs::default();
     rootfs.set_diff_ids(vec![diff_id.to_string()]);
-    let history = HistoryBuilder::default().created(created).created_by("ocipack build").build()?;
+    let history = HistoryBuilder::default()
+        .created(created)
+        .created_by("ocipack build")
+        .build()?;
     let mut config = ImageConfiguration::default();
     config.set_created(Some(created.to_owned()));
     config.set_os(Os::Linux);
@@ -70,32 +92,48 @@ fn some_if_any(list: Vec<String>) -> Option<Vec<String>> {
 
 /// Numbers only: Kubernetes' runAsNonRoot cannot judge a user by its name.
 fn check_user(user: &str) -> Result<String, String> {
-    let numeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u32>().is_ok();
-    let (uid, gid) = user.split_once(':').map_or((user, None), |(uid, gid)| (uid, Some(gid)));
+    let numeric =
+        |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()) && part.parse::<u32>().is_ok();
+    let (uid, gid) = user
+        .split_once(':')
+        .map_or((user, None), |(uid, gid)| (uid, Some(gid)));
     if numeric(uid) && gid.is_none_or(numeric) {
         return Ok(user.to_owned());
     }
-    Err(format!("user {user:?} is not UID or UID:GID in numbers (runAsNonRoot cannot check names)"))
+    Err(format!(
+        "user {user:?} is not UID or UID:GID in numbers (runAsNonRoot cannot check names)"
+    ))
 }
 
-/// `PORT[/PROTOCOL]`, with tcp filled in (image-spec, config.md, "ExposedPorts").
+/// `PORT[/PROTOCOL]`, with tcp filled in (image-spec, config.md, `ExposedPorts`).
 fn check_port(port: &str) -> Result<String, String> {
     let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
     match number.parse::<u16>() {
-        Ok(number) if number > 0 && matches!(protocol, "tcp" | "udp" | "sctp") => Ok(format!("{number}/{protocol}")),
-        _ => Err(format!("port {port:?} is not 1 to 65535 with /tcp, /udp, /sctp or nothing after it")),
+        Ok(number) if number > 0 && matches!(protocol, "tcp" | "udp" | "sctp") => {
+            Ok(format!("{number}/{protocol}"))
+        }
+        _ => Err(format!(
+            "port {port:?} is not 1 to 65535 with /tcp, /udp, /sctp or nothing after it"
+        )),
     }
 }
 
 fn check_signal(signal: &str) -> Result<String, String> {
     let name = signal.strip_prefix("SIG").is_some_and(|rest| {
-        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"+-".contains(&byte))
+        !rest.is_empty()
+            && rest.bytes().all(|byte| {
+                byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"+-".contains(&byte)
+            })
     });
-    let number = signal.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number));
+    let number = signal
+        .parse::<u8>()
+        .is_ok_and(|number| (1..=64).contains(&number));
     if name || number {
         return Ok(signal.to_owned());
     }
-    Err(format!("stop signal {signal:?} is not a name such as SIGTERM or a number from 1 to 64"))
+    Err(format!(
+        "stop signal {signal:?} is not a name such as SIGTERM or a number from 1 to 64"
+    ))
 }
 
 #[cfg(test)]

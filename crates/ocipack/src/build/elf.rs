@@ -12,14 +12,23 @@ pub(crate) fn check(data: &[u8], platform: &Platform, allow_dynamic: bool) -> Re
     let (program, bits) = match FileKind::parse(data) {
         Ok(FileKind::Elf32) => (read::<FileHeader32<Endianness>>(data), 32),
         Ok(FileKind::Elf64) => (read::<FileHeader64<Endianness>>(data), 64),
-        _ => return Err("is not an ELF binary; give the program itself, not a script or an archive".into()),
+        _ => {
+            return Err(
+                "is not an ELF binary; give the program itself, not a script or an archive".into(),
+            );
+        }
     };
     let program = program.map_err(|error| format!("is a broken ELF binary: {error}"))?;
 
     let found = architecture(program.machine, bits, program.little_endian);
     if found != Some(platform.architecture()) {
-        let found = found.map_or_else(|| format!("ELF machine {}", program.machine.0), |name| format!("linux/{name}"));
-        return Err(format!("is for {found}, not for {platform}; build it for that target or declare it as what it is"));
+        let found = found.map_or_else(
+            || format!("ELF machine {}", program.machine.0),
+            |name| format!("linux/{name}"),
+        );
+        return Err(format!(
+            "is for {found}, not for {platform}; build it for that target or declare it as what it is"
+        ));
     }
     if !program.executable {
         return Err("is an ELF object, not an executable".into());
@@ -45,9 +54,11 @@ fn read<H: FileHeader<Endian = Endianness>>(data: &[u8]) -> object::Result<Progr
     let mut dynamic = false;
     for segment in header.program_headers(endian, data)? {
         // A static-pie has a PT_DYNAMIC of its own, for its own relocations: only what it needs counts.
-        let needs_library = segment
-            .dynamic(endian, data)?
-            .is_some_and(|entries| entries.iter().any(|entry| entry.d_tag(endian) == elf::DT_NEEDED));
+        let needs_library = segment.dynamic(endian, data)?.is_some_and(|entries| {
+            entries
+                .iter()
+                .any(|entry| entry.d_tag(endian) == elf::DT_NEEDED)
+        });
         dynamic |= needs_library || segment.p_type(endian) == elf::PT_INTERP;
     }
     Ok(Program {
@@ -111,10 +122,25 @@ pub(crate) mod tests {
     fn the_machine_must_be_the_platform() {
         let amd64 = Platform::linux_amd64();
         assert_eq!(check(&static_program(62), &amd64, false), Ok(()));
-        assert_eq!(check(&static_program(183), &Platform::linux_arm64(), false), Ok(()));
-        assert!(check(&static_program(183), &amd64, false).unwrap_err().contains("is for linux/arm64, not for linux/amd64"));
-        assert!(check(&static_program(9999), &amd64, true).unwrap_err().contains("ELF machine 9999"));
-        assert!(check(b"#!/bin/sh\n", &amd64, false).unwrap_err().contains("not an ELF binary"));
+        assert_eq!(
+            check(&static_program(183), &Platform::linux_arm64(), false),
+            Ok(())
+        );
+        assert!(
+            check(&static_program(183), &amd64, false)
+                .unwrap_err()
+                .contains("is for linux/arm64, not for linux/amd64")
+        );
+        assert!(
+            check(&static_program(9999), &amd64, true)
+                .unwrap_err()
+                .contains("ELF machine 9999")
+        );
+        assert!(
+            check(b"#!/bin/sh\n", &amd64, false)
+                .unwrap_err()
+                .contains("not an ELF binary")
+        );
         assert!(check(&static_program(62)[..40], &amd64, false).is_err());
     }
 
@@ -125,10 +151,17 @@ pub(crate) mod tests {
         let tag = |tag: u64| [tag.to_le_bytes(), 1_u64.to_le_bytes()].concat();
         let needs = with_segment(2, &[tag(1), tag(0)].concat());
         for file in [&interpreted, &needs] {
-            assert!(check(file, &amd64, false).unwrap_err().contains("dynamically linked"));
+            assert!(
+                check(file, &amd64, false)
+                    .unwrap_err()
+                    .contains("dynamically linked")
+            );
             assert_eq!(check(file, &amd64, true), Ok(()));
         }
         // A static-pie: PT_DYNAMIC without DT_NEEDED.
-        assert_eq!(check(&with_segment(2, &[tag(5), tag(0)].concat()), &amd64, false), Ok(()));
+        assert_eq!(
+            check(&with_segment(2, &[tag(5), tag(0)].concat()), &amd64, false),
+            Ok(())
+        );
     }
 }

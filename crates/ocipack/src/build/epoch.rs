@@ -11,7 +11,9 @@ pub struct Epoch(u64);
 
 /// A `SOURCE_DATE_EPOCH` that was refused.
 #[derive(Debug, thiserror::Error)]
-#[error("SOURCE_DATE_EPOCH={0:?} is not a number of seconds from 0 to {MAX_SECONDS}; fix or unset it")]
+#[error(
+    "SOURCE_DATE_EPOCH={0:?} is not a number of seconds from 0 to {MAX_SECONDS}; fix or unset it"
+)]
 pub struct EpochError(String);
 
 impl Epoch {
@@ -39,7 +41,11 @@ impl FromStr for Epoch {
             return Err(refuse());
         }
         let seconds: u64 = text.parse().map_err(|_| refuse())?;
-        if seconds > MAX_SECONDS { Err(refuse()) } else { Ok(Self(seconds)) }
+        if seconds > MAX_SECONDS {
+            Err(refuse())
+        } else {
+            Ok(Self(seconds))
+        }
     }
 }
 
@@ -50,9 +56,24 @@ mod tests {
     #[test]
     fn time_stamps_are_strict() {
         assert_eq!(Epoch::default().rfc3339(), "1970-01-01T00:00:00Z");
-        assert_eq!("1700000000".parse::<Epoch>().unwrap().rfc3339(), "2023-11-14T22:13:20Z");
-        assert_eq!("8589934591".parse::<Epoch>().unwrap().rfc3339(), "2242-03-16T12:56:31Z");
-        for bad in ["", "-1", "+1", " 1", "1.5", "0x10", "8589934592", "99999999999999999999"] {
+        assert_eq!(
+            "1700000000".parse::<Epoch>().unwrap().rfc3339(),
+            "2023-11-14T22:13:20Z"
+        );
+        assert_eq!(
+            "8589934591".parse::<Epoch>().unwrap().rfc3339(),
+            "2242-03-16T12:56:31Z"
+        );
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            " 1",
+            "1.5",
+            "0x10",
+            "8589934592",
+            "99999999999999999999",
+        ] {
             assert!(bad.parse::<Epoch>().is_err(), "{bad:?} was taken");
         }
     }

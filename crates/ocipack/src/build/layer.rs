@@ -25,7 +25,10 @@ pub(crate) struct Layer {
 
 pub(crate) fn pack(tree: &Tree, epoch: Epoch) -> io::Result<Layer> {
     // No file name, and mtime 0 whatever the epoch: gzip's header says nothing about the content.
-    let gzip = GzBuilder::new().mtime(0).operating_system(GZIP_OS_UNKNOWN).write(Vec::new(), Compression::new(LEVEL));
+    let gzip = GzBuilder::new()
+        .mtime(0)
+        .operating_system(GZIP_OS_UNKNOWN)
+        .write(Vec::new(), Compression::new(LEVEL));
     let mut tar = tar::Builder::new(Hashing::new(gzip));
     for (path, node) in tree.nodes() {
         match node {
@@ -34,7 +37,10 @@ pub(crate) fn pack(tree: &Tree, epoch: Epoch) -> io::Result<Layer> {
         }
     }
     let (diff_id, gzip) = tar.into_inner()?.finish();
-    Ok(Layer { blob: Blob::new(gzip.finish()?), diff_id })
+    Ok(Layer {
+        blob: Blob::new(gzip.finish()?),
+        diff_id,
+    })
 }
 
 /// Appends a file, or without bytes a directory, owned by root.
@@ -52,8 +58,14 @@ fn append<W: Write>(
 /// The ustar header of a file of `size` bytes, or without one of a directory.
 pub(crate) fn header(path: &str, mode: u32, size: Option<u64>, epoch: Epoch) -> io::Result<Header> {
     let mut header = Header::new_ustar();
-    header.set_path(path).map_err(|error| io::Error::other(format!("{path}: does not fit a ustar header: {error}")))?;
-    header.set_entry_type(if size.is_some() { EntryType::Regular } else { EntryType::Directory });
+    header.set_path(path).map_err(|error| {
+        io::Error::other(format!("{path}: does not fit a ustar header: {error}"))
+    })?;
+    header.set_entry_type(if size.is_some() {
+        EntryType::Regular
+    } else {
+        EntryType::Directory
+    });
     header.set_mode(mode);
     header.set_uid(0);
     header.set_gid(0);
@@ -73,15 +85,29 @@ mod tests {
         tree.add("/a", 0o644, b"content".to_vec()).unwrap();
         let layer = pack(&tree, "1700000000".parse().unwrap()).unwrap();
         // RFC 1952: magic, deflate, no flags, mtime 0, XFL 2 (best), OS 255.
-        assert_eq!(layer.blob.bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
+        assert_eq!(
+            layer.blob.bytes[..10],
+            [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]
+        );
     }
 
     #[test]
     fn long_paths_use_the_prefix_and_too_long_ones_are_refused() {
         let mut tree = Tree::default();
-        tree.add(&format!("/{}/{}", "d".repeat(150), "f".repeat(99)), 0o644, vec![]).unwrap();
+        tree.add(
+            &format!("/{0}/{0}/{1}", "d".repeat(70), "f".repeat(99)),
+            0o644,
+            vec![],
+        )
+        .unwrap();
         assert!(pack(&tree, Epoch::default()).is_ok());
-        tree.add(&format!("/{}", "f".repeat(101)), 0o644, vec![]).unwrap();
-        assert!(pack(&tree, Epoch::default()).unwrap_err().to_string().contains("does not fit a ustar header"));
+        tree.add(&format!("/{}", "f".repeat(101)), 0o644, vec![])
+            .unwrap();
+        assert!(
+            pack(&tree, Epoch::default())
+                .unwrap_err()
+                .to_string()
+                .contains("does not fit a ustar header")
+        );
     }
 }

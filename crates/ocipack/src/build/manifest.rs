@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use oci_spec::OciSpecError;
 use oci_spec::image::{
-    ANNOTATION_REF_NAME, Descriptor, ImageIndex, ImageManifest, ImageManifestBuilder, MediaType, SCHEMA_VERSION,
+    ANNOTATION_REF_NAME, Descriptor, ImageIndex, ImageManifest, ImageManifestBuilder, MediaType,
+    SCHEMA_VERSION,
 };
 
 use crate::digest::Blob;
@@ -33,7 +34,10 @@ pub(crate) fn manifest(
     Ok(manifest)
 }
 
-pub(crate) fn index(manifests: Vec<Descriptor>, annotations: &BTreeMap<String, String>) -> ImageIndex {
+pub(crate) fn index(
+    manifests: Vec<Descriptor>,
+    annotations: &BTreeMap<String, String>,
+) -> ImageIndex {
     let mut index = ImageIndex::default();
     index.set_media_type(Some(MediaType::ImageIndex));
     index.set_manifests(manifests);
@@ -44,7 +48,8 @@ pub(crate) fn index(manifests: Vec<Descriptor>, annotations: &BTreeMap<String, S
 /// The layout's index.json: one descriptor, with the name if there is one.
 pub(crate) fn layout_index(mut image: Descriptor, name: Option<&Name>) -> ImageIndex {
     if let Some(name) = name {
-        let names = [ANNOTATION_REF_NAME, CONTAINERD_NAME].map(|key| (key.to_owned(), name.to_string()));
+        let names =
+            [ANNOTATION_REF_NAME, CONTAINERD_NAME].map(|key| (key.to_owned(), name.to_string()));
         image.set_annotations(Some(HashMap::from(names)));
     }
     index(vec![image], &BTreeMap::new())

@@ -73,11 +73,18 @@ impl std::str::FromStr for FileMode {
 
     /// Parses three octal digits, or four of which the first is 0.
     fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.strip_prefix('0').filter(|rest| rest.len() == 3).unwrap_or(text);
+        let digits = text
+            .strip_prefix('0')
+            .filter(|rest| rest.len() == 3)
+            .unwrap_or(text);
         if digits.len() == 3 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7')) {
-            return u32::from_str_radix(digits, 8).map(Self).map_err(|error| error.to_string());
+            return u32::from_str_radix(digits, 8)
+                .map(Self)
+                .map_err(|error| error.to_string());
         }
-        Err(format!("mode {text:?} is not three octal digits, such as 0644"))
+        Err(format!(
+            "mode {text:?} is not three octal digits, such as 0644"
+        ))
     }
 }
 

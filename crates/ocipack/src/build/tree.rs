@@ -24,16 +24,20 @@ impl Tree {
             match self.nodes.get(parent) {
                 None => drop(self.nodes.insert(parent.to_owned(), Node::Directory)),
                 Some(Node::Directory) => {}
-                Some(Node::File { .. }) => return Err(format!("{path}: /{parent} is a file of the image already")),
+                Some(Node::File { .. }) => {
+                    return Err(format!("{path}: /{parent} is a file of the image already"));
+                }
             }
         }
         if self.nodes.contains_key(relative) {
-            return Err(format!("{path} is in the image already; give each path once"));
+            return Err(format!(
+                "{path} is in the image already; give each path once"
+            ));
         }
-        self.nodes.insert(relative.to_owned(), Node::File { mode, bytes });
+        self.nodes
+            .insert(relative.to_owned(), Node::File { mode, bytes });
         Ok(())
     }
-
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_str(), node))
@@ -42,14 +46,21 @@ impl Tree {
 
 /// Refuses anything but one plain spelling of an absolute path; returns it without the slash.
 fn check_path(path: &str) -> Result<&str, String> {
-    let relative = path.strip_prefix('/').ok_or_else(|| format!("{path:?} is not an absolute path"))?;
-    let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.chars().any(char::is_control);
+    let relative = path
+        .strip_prefix('/')
+        .ok_or_else(|| format!("{path:?} is not an absolute path"))?;
+    let plain =
+        |part: &str| !matches!(part, "" | "." | "..") && !part.chars().any(char::is_control);
     if !relative.split('/').all(plain) {
-        return Err(format!("{path:?} has an empty, `.` or `..` part or a control character; write the plain path"));
+        return Err(format!(
+            "{path:?} has an empty, `.` or `..` part or a control character; write the plain path"
+        ));
     }
     // A layer applies such files as deletions (image-spec, layer.md, "Whiteouts").
     if relative.split('/').any(|part| part.starts_with(".wh.")) {
-        return Err(format!("{path:?} has a part that starts with `.wh.`, which means a deletion in a layer"));
+        return Err(format!(
+            "{path:?} has a part that starts with `.wh.`, which means a deletion in a layer"
+        ));
     }
     Ok(relative)
 }
@@ -72,7 +83,10 @@ mod tests {
     fn collisions_and_odd_paths_are_refused() {
         let mut tree = Tree::default();
         tree.add("/a/b", 0o644, vec![]).unwrap();
-        for bad in ["/a/b", "/a", "/a/b/c", "/", "", "a", "/x/../y", "/x//y", "/x/", "/x/.", "/x\ny", "/.wh.a"] {
+        for bad in [
+            "/a/b", "/a", "/a/b/c", "/", "", "a", "/x/../y", "/x//y", "/x/", "/x/.", "/x\ny",
+            "/.wh.a",
+        ] {
             assert!(tree.add(bad, 0o644, vec![]).is_err(), "{bad:?} was taken");
         }
     }

@@ -18,21 +18,27 @@ pub(crate) const DOCKER_MANIFEST: &str = "manifest.json";
 const DIRECTORY_MODE: u32 = 0o755;
 
 /// The members of an archive by path: their size in bytes and their content.
-type Members<'a> = BTreeMap<String, (u64, Box<dyn Read + 'a>)>;
+pub(crate) type Members<'a> = BTreeMap<String, (u64, Box<dyn Read + 'a>)>;
 
 pub(super) fn write(built: &Built, file: &Path) -> Result<(), WriteError> {
     check_target(file)?;
     let write = || {
+        let docker = match &built.images[..] {
+            [image] => {
+                let name = built.name.as_ref().map(ToString::to_string);
+                Some(docker_manifest(name, &image.config, &image.layers)?)
+            }
+            // It has no place for platforms.
+            _ => None,
+        };
         let mut members = Members::new();
-        let mut add = |path: String, bytes| member(&mut members, path, bytes);
         for blob in built.blobs.values() {
-            add(blob_path(&blob.digest), &blob.bytes);
+            add_bytes(&mut members, blob_path(&blob.digest), &blob.bytes);
         }
-        let docker = docker_manifest(built)?;
         if let Some(docker) = &docker {
-            add(DOCKER_MANIFEST.into(), &docker.bytes);
+            add_bytes(&mut members, DOCKER_MANIFEST.into(), &docker.bytes);
         }
-        add("index.json".into(), &built.index.bytes);
+        add_bytes(&mut members, "index.json".into(), &built.index.bytes);
         let mut temporary = temporary(parent(file))?;
         pack(members, built.epoch, temporary.as_file_mut())?;
         persist(temporary, file)
@@ -40,37 +46,46 @@ pub(super) fn write(built: &Built, file: &Path) -> Result<(), WriteError> {
     write().map_err(|source| WriteError::io(file, source))
 }
 
-fn member<'a>(members: &mut Members<'a>, path: String, bytes: &'a [u8]) {
+fn add_bytes<'a>(members: &mut Members<'a>, path: String, bytes: &'a [u8]) {
     members.insert(path, (bytes.len() as u64, Box::new(bytes)));
 }
 
 /// Writes members, `oci-layout` and the directories of the blobs as a tar.
 pub(crate) fn pack(mut members: Members<'_>, epoch: Epoch, file: &mut File) -> io::Result<()> {
-    member(&mut members, "oci-layout".into(), OCI_LAYOUT.as_bytes());
+    add_bytes(&mut members, "oci-layout".into(), OCI_LAYOUT.as_bytes());
     let mut tar = tar::Builder::new(BufWriter::new(file));
     for directory in ["blobs/", "blobs/sha256/"] {
-        tar.append(&header(directory, DIRECTORY_MODE, None, epoch)?, io::empty())?;
+        tar.append(
+            &header(directory, DIRECTORY_MODE, None, epoch)?,
+            io::empty(),
+        )?;
     }
     for (path, (size, content)) in members {
         let mut content = content.take(size);
-        tar.append(&header(&path, OUTPUT_MODE, Some(size), epoch)?, &mut content)?;
+        tar.append(
+            &header(&path, OUTPUT_MODE, Some(size), epoch)?,
+            &mut content,
+        )?;
         if content.limit() > 0 {
-            return Err(io::Error::other(format!("{path} became shorter while it was read")));
+            return Err(io::Error::other(format!(
+                "{path} became shorter while it was read"
+            )));
         }
     }
     tar.into_inner()?.flush()
 }
 
-/// What `docker load` reads where it does not know layouts; it knows one platform per name only.
-fn docker_manifest(built: &Built) -> io::Result<Option<Blob>> {
-    let [image] = &built.images[..] else { return Ok(None) };
-    let layers: Vec<String> = image.layers.iter().map(blob_path).collect();
-    Ok(Some(docker_document(built.name().map(ToString::to_string), &image.config, &layers)?))
-}
-
-fn docker_document(name: Option<String>, config: &Digest, layers: &[String]) -> io::Result<Blob> {
+/// What `docker load` reads where it does not know layouts: one platform's configuration and layers.
+pub(crate) fn docker_manifest(
+    name: Option<String>,
+    config: &Digest,
+    layers: &[Digest],
+) -> io::Result<Blob> {
     let names: Option<Vec<String>> = name.map(|name| vec![name]);
-    Ok(Blob::json(&json!([{ "Config": blob_path(config), "Layers": layers, "RepoTags": names }]))?)
+    let layers: Vec<String> = layers.iter().map(blob_path).collect();
+    Ok(Blob::json(
+        &json!([{ "Config": blob_path(config), "Layers": layers, "RepoTags": names }]),
+    )?)
 }
 
 /// Refuses to replace anything but an OCI archive.
@@ -81,7 +96,10 @@ fn check_target(file: &Path) -> Result<(), WriteError> {
         Ok(metadata) if !metadata.is_file() => Err(WriteError::not_ours(file, "is not a file")),
         Ok(_) => match Source::open(file) {
             Ok(_) => Ok(()),
-            Err(error) => Err(WriteError::not_ours(file, format!("is there and not an OCI archive ({error})"))),
+            Err(error) => Err(WriteError::not_ours(
+                file,
+                format!("is there and not an OCI archive ({error})"),
+            )),
         },
     }
 }

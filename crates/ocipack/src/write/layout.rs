@@ -22,7 +22,10 @@ fn check_target(directory: &Path) -> Result<(), WriteError> {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            return Err(WriteError::not_ours(directory, "is a file; an archive's name ends in .tar"));
+            return Err(WriteError::not_ours(
+                directory,
+                "is a file; an archive's name ends in .tar",
+            ));
         }
         Err(error) => return Err(WriteError::io(directory, error)),
     };
@@ -35,16 +38,27 @@ fn check_target(directory: &Path) -> Result<(), WriteError> {
         return Ok(());
     }
     if !directory.join("oci-layout").is_file() {
-        return Err(WriteError::not_ours(directory, "is not empty and not an OCI layout"));
+        return Err(WriteError::not_ours(
+            directory,
+            "is not empty and not an OCI layout",
+        ));
     }
     match fs::read(directory.join("index.json")) {
         // A first run was killed between oci-layout and index.json.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(WriteError::io(directory, error)),
-        Ok(bytes) => match serde_json::from_slice::<ImageIndex>(&bytes).map(|index| index.manifests().len()) {
+        Ok(bytes) => match serde_json::from_slice::<ImageIndex>(&bytes)
+            .map(|index| index.manifests().len())
+        {
             Ok(0 | 1) => Ok(()),
-            Ok(images) => Err(WriteError::not_ours(directory, format!("is an OCI layout of {images} images"))),
-            Err(error) => Err(WriteError::not_ours(directory, format!("has a broken index.json ({error})"))),
+            Ok(images) => Err(WriteError::not_ours(
+                directory,
+                format!("is an OCI layout of {images} images"),
+            )),
+            Err(error) => Err(WriteError::not_ours(
+                directory,
+                format!("has a broken index.json ({error})"),
+            )),
         },
     }
 }
@@ -64,7 +78,11 @@ fn write_files(built: &Built, directory: &Path) -> io::Result<()> {
 
     remove_entries(directory, is_temporary)?;
     remove_entries(&blobs, |name| {
-        is_temporary(name) || !built.blobs.keys().any(|digest| OsStr::new(digest.digest()) == name)
+        is_temporary(name)
+            || !built
+                .blobs
+                .values()
+                .any(|blob| OsStr::new(blob.digest.digest()) == name)
     })
 }
 
@@ -89,5 +107,6 @@ fn remove_entries(directory: &Path, remove: impl Fn(&OsStr) -> bool) -> io::Resu
 }
 
 fn is_temporary(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())
+    name.as_encoded_bytes()
+        .starts_with(TEMPORARY_PREFIX.as_bytes())
 }

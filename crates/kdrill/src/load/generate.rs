@@ -1,0 +1,232 @@
+//! The generator: an open loop. A request is due every `1/rate` seconds whether or not the ones
+//! before it have been answered, and its latency counts from when it was due; a slow server cannot
+//! slow the questions down and so hide its slowness (coordinated omission).
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    os::unix::process::parent_id,
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper::Uri;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    net::lookup_host,
+    sync::{Semaphore, mpsc},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    record::{Failure, Line, Record},
+    request::{Answer, send},
+};
+use crate::error::{Error, Result};
+
+/// How long results are held back to be written together.
+const BATCH: Duration = Duration::from_millis(50);
+/// Requests per second beyond which one process measures itself.
+pub const HIGHEST_RATE: u32 = 20_000;
+
+/// What to generate.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// `http://<host>:<port>/<path>`.
+    pub target: String,
+    /// Requests due in each second.
+    pub rate: u32,
+    /// How long a request may take from its start.
+    pub timeout: Duration,
+    /// Requests in flight at once; what falls due beyond is a failure of kind overload.
+    pub max_in_flight: usize,
+    /// The generator ends after this, whatever else happens.
+    pub max_duration: Duration,
+}
+
+/// Makes requests until `stop` ends (its first read of nothing), the parent process changes, the
+/// reader of `out` goes away, or the duration is over; then waits for what is in flight.
+///
+/// # Errors
+/// [`Error::Usage`] when the target is no HTTP URL or its host has no address.
+pub async fn run(plan: &Plan, stop: impl AsyncRead + Unpin, out: impl Write) -> Result<()> {
+    let aim = Aim::parse(&plan.target).await?;
+    let mut output = Output { out, lines: Vec::new() };
+    let (results, mut arrived) = mpsc::unbounded_channel();
+    if output.push(&Line::Hello { rate: plan.rate }).and_then(|()| output.flush()).is_err() {
+        return Ok(());
+    }
+    let epoch = Instant::now();
+
+    let mut requests = 0;
+    let reason = {
+        let mut ended = std::pin::pin!(stopped(stop, epoch + plan.max_duration));
+        let mut schedule = std::pin::pin!(schedule(plan, &aim, epoch, &results, &mut requests));
+        let mut flush = interval(BATCH);
+        flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                reason = &mut ended => break reason,
+                () = &mut schedule => break "schedule over",
+                _ = flush.tick() => if output.drain(&mut arrived).is_err() { return Ok(()) },
+            }
+        }
+    };
+    drop(results);
+    // Every request in flight still holds a sender: the channel ends when the last has ended.
+    while let Some(record) = arrived.recv().await {
+        if output.push(&Line::Request(record)).is_err() {
+            return Ok(());
+        }
+    }
+    let end = Line::End { requests, reason: reason.to_owned() };
+    // A reader that went away wants no end either.
+    let _ = output.push(&end).and_then(|()| output.flush());
+    Ok(())
+}
+
+/// Starts each request when it is due.
+async fn schedule(plan: &Plan, aim: &Aim, epoch: Instant, results: &mpsc::UnboundedSender<Record>, requests: &mut u64) {
+    let slots = Arc::new(Semaphore::new(plan.max_in_flight));
+    loop {
+        let due = due(*requests, plan.rate);
+        sleep_until(epoch + due).await;
+        let seq = *requests;
+        *requests += 1;
+        let (aim, limit, results) = (aim.clone(), plan.timeout, results.clone());
+        let slot = Arc::clone(&slots).try_acquire_owned();
+        let start = epoch.elapsed();
+        let request = async move {
+            let answer = match slot {
+                Ok(_slot) => send(aim.address, &aim.host, &aim.path, limit).await,
+                Err(_) => Failure::Overload.into(),
+            };
+            // The receiver is only gone when nobody reads any more.
+            let _ = results.send(record(seq, due, start, epoch.elapsed(), answer));
+        };
+        tokio::spawn(request);
+    }
+}
+
+/// When a request is due, after the first.
+#[must_use]
+pub fn due(seq: u64, rate: u32) -> Duration {
+    let (rate, nanos) = (u64::from(rate), 1_000_000_000);
+    Duration::from_secs(seq / rate) + Duration::from_nanos(seq % rate * nanos / rate)
+}
+
+fn record(seq: u64, due: Duration, start: Duration, end: Duration, answer: Answer) -> Record {
+    let micros = |time: Duration| time.as_micros() as u64;
+    let (pod, error) = match answer.result {
+        Ok(pod) => (Some(pod), None),
+        Err(failure) => (None, Some(failure)),
+    };
+    Record {
+        seq,
+        due_us: micros(due),
+        start_us: micros(start),
+        latency_us: micros(end.saturating_sub(due)),
+        pod,
+        status: answer.status,
+        error,
+    }
+}
+
+/// Waits for a reason to end.
+async fn stopped(mut stop: impl AsyncRead + Unpin, hard_end: Instant) -> &'static str {
+    let parent = parent_id();
+    let orphaned = async {
+        let mut look = interval(BATCH);
+        while parent_id() == parent {
+            look.tick().await;
+        }
+    };
+    let closed = async {
+        let mut buffer = [0; 64];
+        while stop.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    };
+    tokio::select! {
+        () = closed => "standard input closed",
+        () = orphaned => "parent gone",
+        () = sleep_until(hard_end) => "duration over",
+    }
+}
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+struct Aim {
+    address: SocketAddr,
+    host: String,
+    path: String,
+}
+
+impl Aim {
+    async fn parse(target: &str) -> Result<Self> {
+        let wrong = |why: &str| Error::Usage(format!("--target {target}: {why}; give http://<host>:<port>/"));
+        let uri: Uri = target.parse().map_err(|_| wrong("not a URL"))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(wrong("not an http:// URL"));
+        }
+        let authority = uri.authority().ok_or_else(|| wrong("no host"))?;
+        let host = authority.host().trim_matches(['[', ']']);
+        let address = lookup_host((host, authority.port_u16().unwrap_or(80)))
+            .await
+            .map_err(|error| wrong(&error.to_string()))?
+            .next()
+            .ok_or_else(|| wrong("the host has no address"))?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        Ok(Self { address, host: authority.to_string(), path: path.to_owned() })
+    }
+}
+
+/// The lines, written in batches.
+struct Output<W> {
+    out: W,
+    lines: Vec<u8>,
+}
+
+impl<W: Write> Output<W> {
+    fn push(&mut self, line: &Line) -> io::Result<()> {
+        serde_json::to_writer(&mut self.lines, line)?;
+        self.lines.push(b'\n');
+        Ok(())
+    }
+
+    fn drain(&mut self, arrived: &mut mpsc::UnboundedReceiver<Record>) -> io::Result<()> {
+        while let Ok(record) = arrived.try_recv() {
+            self.push(&Line::Request(record))?;
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.lines)?;
+        self.lines.clear();
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_due_evenly_and_exactly() {
+        assert_eq!(due(0, 200), Duration::ZERO);
+        assert_eq!(due(1, 200), Duration::from_millis(5));
+        assert_eq!(due(3, 3), Duration::from_secs(1));
+        assert_eq!(due(1_000_000_007, 1_000_000), Duration::from_micros(1_000_000_007));
+    }
+
+    #[tokio::test]
+    async fn a_target_that_is_no_http_url_is_refused() {
+        for target in ["https://127.0.0.1/", "127.0.0.1:80", "http://", "nonsense"] {
+            let error = Aim::parse(target).await.unwrap_err().to_string();
+            assert!(error.starts_with(&format!("--target {target}: ")), "{error}");
+        }
+        let aim = Aim::parse("http://127.0.0.1:8000/a?b").await.unwrap();
+        assert_eq!((aim.host.as_str(), aim.path.as_str()), ("127.0.0.1:8000", "/a?b"));
+        let v6 = Aim::parse("http://[::1]:8000/").await.unwrap();
+        assert_eq!(v6.address, "[::1]:8000".parse().unwrap());
+    }
+}

@@ -1,0 +1,272 @@
+//! The command line: what each command takes, and how its outcome becomes an exit code.
+
+mod build;
+mod inspect;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use ocipack::load::{LoadError, Runtime, load};
+use ocipack::read::{Problem, Source};
+
+/// The image is not what it says.
+const MISMATCH: u8 = 1;
+const ERROR: u8 = 2;
+
+/// Builds, inspects, verifies and loads OCI images; equal inputs give equal bytes and one digest.
+#[derive(Parser)]
+#[command(
+    name = "ocipack",
+    version,
+    arg_required_else_help = false,
+    after_help = "Examples:\n  \
+        ocipack build --binary linux/amd64=target/server --name web:1 --port 5000 -o web.tar\n  \
+        ocipack verify web.tar && ocipack inspect web.tar -o json\n  \
+        ocipack load web.tar --containerd /run/k3s/containerd/containerd.sock\n\n\
+        Exit: 0 done, 1 the image is not what it says (verify, load), 2 error."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build an image from static binaries and print its digest
+    Build(Box<build::BuildArgs>),
+    /// Print the image's digest
+    Digest(Input),
+    /// Show name, platforms, configuration, layers and their entries
+    Inspect {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Check every size, digest, media type and entry of an image
+    Verify {
+        #[command(flatten)]
+        input: Input,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Verify an image and load it into a container runtime
+    Load(LoadArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of one command if given
+    Man {
+        /// One of ocipack's commands
+        command: Option<String>,
+    },
+}
+
+#[derive(Args)]
+struct Input {
+    /// An OCI layout directory or an archive of one
+    #[arg(value_name = "LAYOUT|ARCHIVE")]
+    image: PathBuf,
+}
+
+#[derive(Args)]
+struct Output {
+    /// How to print the answer
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Args)]
+#[command(
+    group = clap::ArgGroup::new("runtime").required(true),
+    after_help = "Examples:\n  ocipack load web.tar --containerd /run/containerd/containerd.sock\n  \
+        ocipack load web.tar --containerd /run/k3s/containerd/containerd.sock --ctr '/usr/local/bin/ctr'\n  \
+        ocipack load layout/ --docker"
+)]
+struct LoadArgs {
+    #[command(flatten)]
+    input: Input,
+    /// Load into the containerd that listens on this socket, with its ctr
+    #[arg(long, value_name = "SOCK", group = "runtime")]
+    containerd: Option<PathBuf>,
+    /// containerd's namespace; k8s.io is Kubernetes'
+    #[arg(long, default_value = "k8s.io", conflicts_with = "docker")]
+    namespace: String,
+    /// The ctr to run
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "ctr",
+        conflicts_with = "docker"
+    )]
+    ctr: PathBuf,
+    /// Load into Docker, with docker load
+    #[arg(long, group = "runtime")]
+    docker: bool,
+}
+
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return fail(&one_line(&error.render().to_string())),
+        Err(error) => {
+            // --help and --version; a closed stdout is no reason to fail.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+    };
+    let outcome = match cli.command {
+        Command::Build(arguments) => build::run(*arguments).map(|()| ExitCode::SUCCESS),
+        Command::Digest(input) => digest(&input),
+        Command::Inspect { input, output } => inspect::run(&input.image, output.output),
+        Command::Verify { input, output } => verify(&input, output.output),
+        Command::Load(arguments) => run_load(arguments),
+        Command::Completions { shell } => completions(shell),
+        Command::Man { command } => man(command.as_deref()),
+    };
+    match outcome {
+        Ok(code) => code,
+        // `ocipack inspect … | head` is no failure.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn digest(input: &Input) -> anyhow::Result<ExitCode> {
+    writeln!(io::stdout(), "{}", Source::open(&input.image)?.digest()?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(input: &Input, format: Format) -> anyhow::Result<ExitCode> {
+    let found = Source::open(&input.image)?.verify();
+    let mut stdout = io::stdout();
+    match format {
+        Format::Json => writeln!(stdout, "{}", serde_json::to_string_pretty(&found)?)?,
+        Format::Text if found.is_ok() => {
+            writeln!(
+                stdout,
+                "{}: {} blobs of {} bytes are as they should be",
+                input.image.display(),
+                found.blobs,
+                found.bytes
+            )?;
+        }
+        Format::Text => report(&mut stdout, &found.problems)?,
+    }
+    if found.is_ok() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let count = found.problems.len();
+    complain(&format!(
+        "{} is not what it says ({count} found); build or fetch it again",
+        input.image.display()
+    ));
+    Ok(ExitCode::from(MISMATCH))
+}
+
+fn run_load(arguments: LoadArgs) -> anyhow::Result<ExitCode> {
+    let runtime = match arguments.containerd {
+        Some(socket) => Runtime::Containerd {
+            socket,
+            namespace: arguments.namespace,
+            ctr: arguments.ctr,
+        },
+        None => Runtime::Docker,
+    };
+    let source = Source::open(&arguments.input.image)?;
+    match load(&source, &runtime) {
+        Ok(said) => {
+            let _ = write!(io::stderr(), "{said}");
+            writeln!(
+                io::stdout(),
+                "{} {}",
+                source.name()?.unwrap_or_default(),
+                source.digest()?
+            )?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            let LoadError::Damaged { found, .. } = &error else {
+                return Ok(ExitCode::from(ERROR));
+            };
+            report(&mut io::stderr(), &found.problems)?;
+            Ok(ExitCode::from(MISMATCH))
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    // The generator panics on a closed pipe, so it writes to memory.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ocipack", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn man(command: Option<&str>) -> anyhow::Result<ExitCode> {
+    let mut cli = Cli::command().disable_help_subcommand(true);
+    cli.build();
+    let page = match command {
+        None => cli,
+        Some(name) => cli
+            .get_subcommands()
+            .find(|command| command.get_name() == name)
+            .ok_or_else(|| anyhow::anyhow!("there is no command {name:?}; see --help"))?
+            .clone(),
+    };
+    clap_mangen::Man::new(page).render(&mut io::stdout())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(out: &mut impl Write, problems: &[Problem]) -> io::Result<()> {
+    problems
+        .iter()
+        .try_for_each(|problem| writeln!(out, "{}", printable(&problem.to_string())))
+}
+
+fn complain(what: &str) {
+    let _ = writeln!(io::stderr(), "ocipack: error: {}", printable(what));
+}
+
+fn fail(what: &str) -> ExitCode {
+    complain(what);
+    ExitCode::from(ERROR)
+}
+
+/// An image's own words without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|character| {
+            let escaped = character.is_control().then(|| character.escape_default());
+            let plain = escaped.is_none().then_some(character);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The first paragraph of clap's message, which says what is wrong, as one line.
+fn one_line(message: &str) -> String {
+    let paragraph = message.split("\n\n").next().unwrap_or(message);
+    let words: Vec<&str> = paragraph
+        .trim_start_matches("error: ")
+        .split_whitespace()
+        .collect();
+    format!("{}; see --help", words.join(" "))
+}

@@ -1,0 +1,72 @@
+//! `ocipack inspect`: an image on a screen, or as JSON.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use ocipack::read::{ImageSummary, Source, Summary};
+
+use super::{Format, printable};
+
+pub(crate) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
+    let summary = Source::open(path)?.inspect()?;
+    match format {
+        Format::Json => writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&summary)?)?,
+        Format::Text => {
+            for line in text(&summary)?.lines() {
+                writeln!(io::stdout(), "{}", printable(line))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(summary: &Summary) -> anyhow::Result<String> {
+    let mut out = String::new();
+    writeln!(
+        out,
+        "name      {}",
+        summary.name.as_deref().unwrap_or("(none)")
+    )?;
+    writeln!(out, "digest    {}", summary.digest)?;
+    for image in &summary.images {
+        image_text(&mut out, image)?;
+    }
+    Ok(out)
+}
+
+fn image_text(out: &mut String, image: &ImageSummary) -> anyhow::Result<()> {
+    writeln!(out, "platform  {}", image.platform)?;
+    writeln!(out, "  manifest  {}", image.digest)?;
+    if let Some(created) = &image.created {
+        writeln!(out, "  created   {created}")?;
+    }
+    if let Some(config) = &image.config {
+        writeln!(out, "  config    {}", serde_json::to_string(config)?)?;
+    }
+    for layer in &image.layers {
+        writeln!(out, "  layer     {}", layer.digest)?;
+        writeln!(
+            out,
+            "    {} bytes, {} uncompressed, {}",
+            layer.size, layer.uncompressed_size, layer.media_type
+        )?;
+        for entry in &layer.entries {
+            let target = entry
+                .target
+                .as_ref()
+                .map(|target| format!(" -> {target}"))
+                .unwrap_or_default();
+            writeln!(
+                out,
+                "    {} {:>10} {}{target}",
+                entry.mode, entry.size, entry.path
+            )?;
+        }
+        if layer.entries_omitted > 0 {
+            writeln!(out, "    and {} more entries", layer.entries_omitted)?;
+        }
+    }
+    Ok(())
+}

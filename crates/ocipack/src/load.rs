@@ -1,0 +1,212 @@
+//! Handing an image to a container runtime through the runtime's own tool, once it is verified.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::build::Epoch;
+use crate::digest::blob_path;
+use crate::read::{ReadError, Source, Verification};
+use crate::write::{DOCKER_MANIFEST, Members, docker_manifest, pack};
+
+/// Who takes the image.
+#[derive(Debug, Clone)]
+pub enum Runtime {
+    /// containerd, through its `ctr`.
+    Containerd {
+        /// containerd's socket.
+        socket: PathBuf,
+        /// The namespace; Kubernetes' is `k8s.io`.
+        namespace: String,
+        /// The tool, by path or as found in PATH.
+        ctr: PathBuf,
+    },
+    /// Docker, through `docker load`.
+    Docker,
+}
+
+/// Why an image was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be read, or is not one image.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is not what it says; nothing was loaded.
+    #[error("{} is damaged and was not loaded; build or fetch it again", path.display())]
+    Damaged {
+        /// The layout or archive.
+        path: PathBuf,
+        /// What was found.
+        found: Verification,
+    },
+    /// containerd would make up a name.
+    #[error("{} has no name to load it under; build it with --name", .0.display())]
+    NoName(PathBuf),
+    /// Docker's own archive format has no place for several platforms.
+    #[error("{} has {count} platforms and docker load takes one; build it with a single --binary", path.display())]
+    SeveralPlatforms {
+        /// The layout.
+        path: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
+    /// The layout cannot be packed into an archive for the tool.
+    #[error("cannot pack {} into a temporary archive: {source}", path.display())]
+    Pack {
+        /// The layout.
+        path: PathBuf,
+        /// What packing it said.
+        source: io::Error,
+    },
+    /// The tool cannot be run.
+    #[error("cannot run {}: {source}; is it installed and in PATH?", tool.display())]
+    Start {
+        /// The tool.
+        tool: PathBuf,
+        /// What starting it said.
+        source: io::Error,
+    },
+    /// The tool failed.
+    #[error("{} failed ({status}): {message}", tool.display())]
+    Tool {
+        /// The tool.
+        tool: PathBuf,
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// The last line that it wrote to stderr.
+        message: String,
+    },
+}
+
+/// Verifies an image and loads it; returns what the tool said on stdout.
+///
+/// # Errors
+/// The image is damaged, has no name, or the tool cannot be run or fails.
+pub fn load(source: &Source, runtime: &Runtime) -> Result<String, LoadError> {
+    source.digest()?;
+    let found = source.verify();
+    if !found.is_ok() {
+        return Err(LoadError::Damaged {
+            path: source.path.clone(),
+            found,
+        });
+    }
+    if source.name()?.is_none() {
+        return Err(LoadError::NoName(source.path.clone()));
+    }
+    if source.is_archive() {
+        return run(runtime, &source.path);
+    }
+    // The tools read archives only.
+    let archive = pack_layout(source, runtime)?;
+    run(runtime, archive.path())
+}
+
+/// A temporary archive of a verified layout.
+fn pack_layout(source: &Source, runtime: &Runtime) -> Result<tempfile::NamedTempFile, LoadError> {
+    let images = source.images()?;
+    if matches!(runtime, Runtime::Docker) && images.len() != 1 {
+        return Err(LoadError::SeveralPlatforms {
+            path: source.path.clone(),
+            count: images.len(),
+        });
+    }
+    let root = source.root()?.digest().clone();
+    let name = source.name()?.map(str::to_owned);
+    let pack = || {
+        let mut paths = vec!["index.json".to_owned(), blob_path(&root)];
+        let mut docker = None;
+        for image in &images {
+            let layers: Vec<_> = image
+                .document
+                .layers()
+                .iter()
+                .map(|layer| layer.digest().clone())
+                .collect();
+            paths
+                .extend([image.manifest.digest(), image.document.config().digest()].map(blob_path));
+            paths.extend(layers.iter().map(blob_path));
+            if images.len() == 1 {
+                docker = Some(docker_manifest(
+                    name.clone(),
+                    image.document.config().digest(),
+                    &layers,
+                )?);
+            }
+        }
+        let mut members = Members::new();
+        for path in paths {
+            let file = source
+                .store
+                .file(&path)?
+                .ok_or_else(|| io::Error::other(format!("{path} is gone")))?;
+            members.insert(path, file);
+        }
+        if let Some(docker) = &docker {
+            members.insert(
+                DOCKER_MANIFEST.into(),
+                (docker.size(), Box::new(&docker.bytes[..])),
+            );
+        }
+        let mut archive = tempfile::Builder::new()
+            .prefix("ocipack-")
+            .suffix(".tar")
+            .tempfile()?;
+        pack(members, Epoch::default(), archive.as_file_mut())?;
+        Ok(archive)
+    };
+    pack().map_err(|error| LoadError::Pack {
+        path: source.path.clone(),
+        source: error,
+    })
+}
+
+fn run(runtime: &Runtime, archive: &Path) -> Result<String, LoadError> {
+    let (tool, arguments): (PathBuf, Vec<OsString>) = match runtime {
+        Runtime::Containerd {
+            socket,
+            namespace,
+            ctr,
+        } => (
+            ctr.clone(),
+            vec![
+                "-a".into(),
+                socket.into(),
+                "-n".into(),
+                namespace.into(),
+                "images".into(),
+                "import".into(),
+                archive.into(),
+            ],
+        ),
+        Runtime::Docker => (
+            "docker".into(),
+            vec!["load".into(), "-i".into(), archive.into()],
+        ),
+    };
+    let output = Command::new(&tool)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| LoadError::Start {
+            tool: tool.clone(),
+            source,
+        })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let message = stderr
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("it said nothing")
+        .trim()
+        .to_owned();
+    Err(LoadError::Tool {
+        tool,
+        status: output.status,
+        message,
+    })
+}

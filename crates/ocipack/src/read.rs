@@ -1,0 +1,15 @@
+//! An image from the disk, layout directory or archive, without trusting a byte of it: sizes
+//! are bounded, digests are checked, and every finding names the object that it is about.
+
+mod document;
+mod image;
+mod inspect;
+mod layer;
+mod source;
+mod store;
+mod tape;
+mod verify;
+
+pub use inspect::{EntrySummary, ImageSummary, LayerSummary, Summary};
+pub use source::{ReadError, Source};
+pub use verify::{Problem, Verification};

@@ -1,0 +1,180 @@
+//! The members of a tar, one after the other, in bounded memory.
+//!
+//! The tar library's own iterator reads a member's extended name into memory whatever its
+//! length; here its raw headers are read and long names are taken up to a limit.
+
+use std::io::{self, Read};
+
+use tar::{EntryType, PaxExtensions};
+
+/// Bytes of one extended header.
+const MAX_EXTENSION: u64 = 1024 * 1024;
+/// Bytes of a path or of a link's target: Linux' `PATH_MAX`.
+const MAX_PATH: usize = 4096;
+/// Members of one archive or layer.
+const MAX_MEMBERS: usize = 1_000_000;
+
+/// One member's header, with its extended headers applied.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) path: String,
+    pub(crate) link: Option<String>,
+    pub(crate) kind: EntryType,
+    pub(crate) mode: u32,
+    pub(crate) size: u64,
+    /// Where its content starts, in bytes from the archive's start.
+    pub(crate) position: u64,
+}
+
+/// Calls `visit` for each member in turn.
+pub(crate) fn walk<R: Read>(
+    entries: tar::Entries<'_, R>,
+    mut visit: impl FnMut(Member) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut extended = Extended::default();
+    for (number, entry) in entries.raw(true).enumerate() {
+        if number >= MAX_MEMBERS {
+            return Err(invalid(format!("more than {MAX_MEMBERS} members")));
+        }
+        let mut entry = entry?;
+        let header = entry.header();
+        let kind = header.entry_type();
+        if matches!(kind.as_byte(), b'x' | b'g' | b'L' | b'K') {
+            extended.read(kind, entry.size(), &mut entry)?;
+            continue;
+        }
+        let found = std::mem::take(&mut extended);
+        let link = found
+            .link
+            .or_else(|| header.link_name_bytes().map(|link| link.to_vec()));
+        visit(Member {
+            path: text(&found.path.unwrap_or_else(|| header.path_bytes().to_vec()))?,
+            link: link.as_deref().map(text).transpose()?,
+            kind,
+            mode: header.mode()?,
+            size: entry.size(),
+            position: entry.raw_file_position(),
+        })?;
+    }
+    Ok(())
+}
+
+/// What extended headers say about the member that follows them.
+#[derive(Default)]
+struct Extended {
+    path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+}
+
+impl Extended {
+    fn read(&mut self, kind: EntryType, size: u64, content: impl Read) -> io::Result<()> {
+        if size > MAX_EXTENSION {
+            return Err(invalid(format!(
+                "an extended header of {size} bytes, over {MAX_EXTENSION}"
+            )));
+        }
+        let mut bytes = Vec::new();
+        content.take(size).read_to_end(&mut bytes)?;
+        match kind.as_byte() {
+            b'L' => self.path = Some(until_nul(bytes)),
+            b'K' => self.link = Some(until_nul(bytes)),
+            b'x' => {
+                for extension in PaxExtensions::new(&bytes) {
+                    let extension = extension?;
+                    match extension.key_bytes() {
+                        b"path" => self.path = Some(extension.value_bytes().to_vec()),
+                        b"linkpath" => self.link = Some(extension.value_bytes().to_vec()),
+                        // Readers disagree where such a member ends.
+                        b"size" => {
+                            return Err(invalid(
+                                "a member whose size is in an extended header".into(),
+                            ));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            // Global headers carry comments.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(
+        bytes
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(bytes.len()),
+    );
+    bytes
+}
+
+fn text(path: &[u8]) -> io::Result<String> {
+    if path.len() > MAX_PATH {
+        return Err(invalid(format!(
+            "a path of {} bytes, over {MAX_PATH}",
+            path.len()
+        )));
+    }
+    Ok(String::from_utf8_lossy(path).into_owned())
+}
+
+pub(crate) fn invalid(problem: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(bytes: &[u8]) -> io::Result<Vec<String>> {
+        let mut paths = Vec::new();
+        walk(tar::Archive::new(bytes).entries()?, |member| {
+            paths.push(member.path);
+            Ok(())
+        })?;
+        Ok(paths)
+    }
+
+    fn empty_file(mut header: tar::Header) -> tar::Header {
+        header.set_size(0);
+        header.set_mode(0o644);
+        header
+    }
+
+    #[test]
+    fn long_names_of_both_kinds_are_read() {
+        let long = format!("{}/{}", "d".repeat(200), "f".repeat(150));
+        let mut gnu = tar::Builder::new(Vec::new());
+        gnu.append_data(&mut empty_file(tar::Header::new_gnu()), &long, io::empty())
+            .unwrap();
+        assert_eq!(paths(&gnu.into_inner().unwrap()).unwrap(), [long.as_str()]);
+
+        let mut pax = tar::Builder::new(Vec::new());
+        pax.append_pax_extensions([("path", long.as_bytes()), ("mtime", b"1.5")])
+            .unwrap();
+        pax.append_data(
+            &mut empty_file(tar::Header::new_ustar()),
+            "short",
+            io::empty(),
+        )
+        .unwrap();
+        assert_eq!(paths(&pax.into_inner().unwrap()).unwrap(), [long.as_str()]);
+    }
+
+    #[test]
+    fn a_header_that_claims_a_huge_name_is_refused_unread() {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(EntryType::GNULongName);
+        header.set_size(1 << 40);
+        header.set_cksum();
+        assert!(
+            paths(header.as_bytes())
+                .unwrap_err()
+                .to_string()
+                .contains("extended header of 1099511627776 bytes")
+        );
+    }
+}

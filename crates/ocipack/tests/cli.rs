@@ -1,0 +1,10 @@
+//! The command on real files: what it builds, what it refuses, what it finds, what it hands on.
+
+#[path = "cli/build.rs"]
+mod build;
+#[path = "cli/fixture.rs"]
+mod fixture;
+#[path = "cli/load.rs"]
+mod load;
+#[path = "cli/verify.rs"]
+mod verify;
