@@ -25,7 +25,7 @@ use crate::{
     connect::{Cluster, Retry},
     discover::definitions::is_definition,
     interrupt::Interrupt,
-    resolve::Target,
+    resolve::{Definition, Target},
     wait,
 };
 
@@ -68,8 +68,8 @@ pub async fn apply(
 
 /// What the dry run of an object said.
 enum Check {
-    /// It would be applied to what this answer describes.
-    Passed(Answer),
+    /// It would be applied to what this answer describes, and would change it or not, where that is known.
+    Passed(Answer, Option<bool>),
     /// It cannot be checked yet, for this reason.
     Deferred(String),
 }
@@ -88,13 +88,13 @@ impl Run<'_> {
     async fn apply(&mut self) {
         self.check((0..self.targets.len()).collect(), Retry::Transient).await;
         if !self.results.is_empty() {
-            return self.skip_rest("not sent, because another object was refused and nothing was changed");
+            return self.skip_rest("nothing was changed, because an object was refused");
         }
         if self.interrupt.is_set() {
             return;
         }
         if self.options.dry_run {
-            return self.report_dry_run().await;
+            return self.report_dry_run();
         }
         let mut waves: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
         for (index, target) in self.targets.iter().enumerate() {
@@ -103,11 +103,11 @@ impl Run<'_> {
         if let Some(definitions) = waves.remove(&wave::DEFINITIONS) {
             self.send(&definitions).await;
             if !self.definitions_stand(&definitions).await {
-                return self.skip_rest("not sent, because a namespace or definition before it failed");
+                return self.skip_rest("a namespace or definition before it failed");
             }
             self.check_deferred().await;
             if self.results.len() > definitions.len() {
-                return self.skip_rest("not sent, because another object was refused; only namespaces and definitions were applied");
+                return self.skip_rest("only namespaces and definitions were applied, because an object was refused");
             }
         }
         for indices in waves.into_values() {
@@ -130,11 +130,18 @@ impl Run<'_> {
             if interrupt.is_set() {
                 return (index, None);
             }
-            if first_pass && target.defined_here {
-                let reason = format!("{} is defined by this input", target.object.kind());
-                return (index, Some(Ok(Check::Deferred(reason))));
+            let defined_here = first_pass && target.definition != Definition::Cluster;
+            let reason = || format!("{} is defined by this input", target.object.kind());
+            if defined_here && target.definition == Definition::Input {
+                return (index, Some(Ok(Check::Deferred(reason()))));
             }
-            (index, Some(patch(cluster, target, options, true, retry).await.map(Check::Passed)))
+            let check = dry_run(cluster, target, options, retry).await;
+            // The definition that the cluster has may be about to change.
+            let check = match check {
+                Err(Refusal::Final(Outcome::Failed(_))) if defined_here => Ok(Check::Deferred(reason())),
+                check => check,
+            };
+            (index, Some(check))
         });
         let done: Vec<_> = checks.buffer_unordered(options.concurrency.max(1)).collect().await;
         // In input order, so that messages come in the order of the files.
@@ -170,23 +177,19 @@ impl Run<'_> {
         self.check(indices, Retry::Fresh).await;
     }
 
-    async fn report_dry_run(&mut self) {
+    fn report_dry_run(&mut self) {
         for index in 0..self.targets.len() {
-            let target = &self.targets[index];
             let applied = match self.checks.remove(&index) {
                 None => continue,
                 Some(Check::Deferred(reason)) => {
                     let note = format!("not checked: {reason}");
                     Applied { note: Some(note), ..Applied::plain(Outcome::Created) }
                 }
-                Some(Check::Passed(answer)) if answer.created => {
-                    Applied { warnings: answer.warnings, ..Applied::plain(Outcome::Created) }
-                }
-                Some(Check::Passed(answer)) => {
-                    let outcome = match patch::differs_from_live(self.cluster, target, &answer).await {
-                        Ok(true) => Outcome::Configured,
-                        Ok(false) => Outcome::Unchanged,
-                        Err(message) => Outcome::Failed(message),
+                Some(Check::Passed(answer, differs)) => {
+                    let outcome = match differs {
+                        _ if answer.created => Outcome::Created,
+                        Some(false) => Outcome::Unchanged,
+                        _ => Outcome::Configured,
                     };
                     Applied { warnings: answer.warnings, ..Applied::plain(outcome) }
                 }
@@ -253,15 +256,25 @@ impl Run<'_> {
     }
 }
 
+/// Dry-runs one object. What it would change is worked out where the apply
+/// itself will not tell: in a dry run, and for an object without any field of ours.
+async fn dry_run(cluster: &Cluster, target: &Target, options: &ApplyOptions, retry: Retry) -> Result<Check, Refusal> {
+    let answer = patch(cluster, target, options, true, retry).await?;
+    let asked = !answer.created && (options.dry_run || answer.changed_at.is_none());
+    let differs = if asked { Some(patch::differs_from_live(cluster, target, &answer).await?) } else { None };
+    Ok(Check::Passed(answer, differs))
+}
+
 /// What an apply did: it changed the object if the object has another resource
 /// version than in the dry run, and that is not somebody else's doing. Our own
 /// change carries a time that is not before the dry run.
 fn outcome(check: Option<&Check>, answer: &Answer) -> Outcome {
-    let Some(Check::Passed(before)) = check else {
-        return if answer.created { Outcome::Created } else { Outcome::Configured };
-    };
     if answer.created {
         return Outcome::Created;
+    }
+    let Some(Check::Passed(before, differs)) = check else { return Outcome::Configured };
+    if *differs == Some(false) {
+        return Outcome::Unchanged;
     }
     let ours_is_older = matches!((answer.changed_at, before.date), (Some(changed), Some(date)) if changed < date);
     if answer.resource_version == before.resource_version || ours_is_older { Outcome::Unchanged } else { Outcome::Configured }
@@ -285,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_change_is_ours_only_if_our_fields_moved() {
-        let before = Check::Passed(answer("7", 100, 100));
+        let before = Check::Passed(answer("7", 100, 100), None);
         assert_eq!(outcome(Some(&before), &answer("7", 50, 100)), Outcome::Unchanged);
         assert_eq!(outcome(Some(&before), &answer("8", 101, 101)), Outcome::Configured);
         // A controller wrote the status in between; our fields are as old as they were.

@@ -110,6 +110,7 @@ pub(crate) fn innermost(error: &kube::Error) -> String {
     }
     match text.split(" (os error").next().unwrap_or(&text) {
         "deadline has elapsed" => "no answer in time".to_owned(),
-        text => text.to_lowercase(),
+        // Inside a sentence, but names such as UnknownIssuer stay as they are.
+        text => text.chars().take(1).flat_map(char::to_lowercase).chain(text.chars().skip(1)).collect(),
     }
 }

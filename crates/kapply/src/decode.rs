@@ -130,10 +130,12 @@ fn check_shape(object: &Object) -> Result<(), String> {
     }
     let metadata = &object.value["metadata"];
     if metadata["name"].as_str().is_none_or(str::is_empty) {
-        let hint = if metadata["generateName"].is_string() {
-            "server-side apply needs a fixed name: replace metadata.generateName by metadata.name"
-        } else {
-            "metadata.name is missing or no string"
+        let hint = match &metadata["name"] {
+            Value::Null if metadata["generateName"].is_string() => {
+                "server-side apply needs a fixed name: replace metadata.generateName by metadata.name"
+            }
+            Value::Null => "metadata.name is missing",
+            _ => "metadata.name is no string; quote it (YAML 1.1 takes y, n, yes, no, on, off and numbers for something else)",
         };
         return Err(format!("{}: {hint}", object.kind()));
     }

@@ -24,8 +24,19 @@ pub struct Target {
     pub resource: ApiResource,
     /// Its namespace; `None` for an object of the cluster.
     pub namespace: Option<String>,
-    /// Whether a CRD of the same input defines its kind.
-    pub defined_here: bool,
+    /// Who defines its kind.
+    pub definition: Definition,
+}
+
+/// Where the definition of a kind comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Definition {
+    /// The cluster serves it, and the input does not touch it.
+    Cluster,
+    /// A CRD of the input; the cluster does not serve it yet.
+    Input,
+    /// A CRD of the input, which may change what the cluster serves.
+    Both,
 }
 
 /// How an object that names no namespace gets one.
@@ -90,7 +101,8 @@ pub fn resolve(objects: Vec<Object>, catalog: &Catalog, namespacing: &Namespacin
     let mut targets = Vec::with_capacity(objects.len());
     for mut object in objects {
         let gvk = object.gvk();
-        let Some(KnownKind { resource, namespaced }) = catalog.get(&gvk).or_else(|| defined.get(&gvk)) else {
+        let served = catalog.get(&gvk);
+        let Some(KnownKind { resource, namespaced }) = served.or_else(|| defined.get(&gvk)) else {
             problems.0.push(Problem::at(&object.place, unknown(&object, &gvk, catalog)));
             continue;
         };
@@ -99,7 +111,12 @@ pub fn resolve(objects: Vec<Object>, catalog: &Catalog, namespacing: &Namespacin
             continue;
         }
         let namespace = if *namespaced { object.namespace().map(str::to_owned) } else { None };
-        targets.push(Target { resource: resource.clone(), namespace, defined_here: defined.contains_key(&gvk), object });
+        let definition = match (served, defined.contains_key(&gvk)) {
+            (_, false) => Definition::Cluster,
+            (None, true) => Definition::Input,
+            (Some(_), true) => Definition::Both,
+        };
+        targets.push(Target { resource: resource.clone(), namespace, definition, object });
     }
     problems.or(targets)
 }

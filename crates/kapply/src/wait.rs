@@ -23,6 +23,9 @@ use crate::{
 /// Pods with trouble that are listed for one workload; more say the same.
 const MAX_DETAILS: usize = 3;
 
+/// The status of an object before the first list has arrived; no news for anybody.
+const NO_WORD: &str = "no word from the API server yet";
+
 /// How far an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -103,7 +106,7 @@ pub async fn wait(
     loop {
         let objects: Vec<_> = targets.iter().map(|target| watch.judge(target)).collect();
         for (index, waited) in objects.iter().enumerate() {
-            if shown.get(&index) != Some(&waited.status) {
+            if waited.status.message != NO_WORD && shown.get(&index) != Some(&waited.status) {
                 observe(&targets[index], &waited.status);
                 shown.insert(index, waited.status.clone());
             }
@@ -165,7 +168,7 @@ impl Watch {
             return bare(Status::failed(format!("it cannot be watched: {reason}")));
         }
         let Some(live) = feed.get(target.object.name()) else {
-            return bare(Status::pending(if feed.complete { "it does not exist" } else { "no word from the API server yet" }));
+            return bare(Status::pending(if feed.complete { "it does not exist" } else { NO_WORD }));
         };
         let mut status = readiness::readiness(live);
         if status.state == State::Pending && self.waits_for_consumer(live) {

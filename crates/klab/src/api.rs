@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::{
+    api::core::v1::{Node, NodeCondition},
+    jiff::Timestamp,
+};
 use kube::{
     Api, Client, Config,
     api::{DeleteParams, Patch, PatchParams},
@@ -30,7 +33,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// When the kubeconfig is missing or broken.
 pub async fn client(folder: &Folder) -> Result<Client> {
     let path = folder.kubeconfig();
-    let broken = |error: &dyn std::fmt::Display| Error::State(format!("{}: {error}", path.display()));
+    let broken =
+        |error: &dyn std::fmt::Display| Error::State(format!("{}: {error}", path.display()));
     let kubeconfig = Kubeconfig::read_from(&path).map_err(|error| broken(&error))?;
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
@@ -50,9 +54,12 @@ pub async fn ready(client: &Client, limit: Duration) -> Result<()> {
             sleep(POLL).await;
         }
     };
-    timeout(limit, wait)
-        .await
-        .map_err(|_| Error::Component(format!("the API server is not ready after {} s", limit.as_secs())))
+    timeout(limit, wait).await.map_err(|_| {
+        Error::Component(format!(
+            "the API server is not ready after {} s",
+            limit.as_secs()
+        ))
+    })
 }
 
 /// Asks the API server once whether it is ready.
@@ -64,7 +71,9 @@ pub async fn readyz(client: &Client) -> Result<()> {
     let answer = timeout(Duration::from_secs(5), client.request_text(request))
         .await
         .map_err(|_| Error::Component("the API server does not answer".to_owned()))?;
-    answer.map(drop).map_err(|error| api("asking /readyz", error))
+    answer
+        .map(drop)
+        .map_err(|error| api("asking /readyz", error))
 }
 
 fn http_get(path: &str) -> Result<http::Request<Vec<u8>>> {
@@ -74,25 +83,38 @@ fn http_get(path: &str) -> Result<http::Request<Vec<u8>>> {
 }
 
 /// Waits until each of `nodes` is Ready, labels it, and reports each by name.
+/// With `since`, what a kubelet said until then does not count: it is the last
+/// word of the node's former life.
 ///
 /// # Errors
 /// When one is not Ready within `limit`: with what its conditions say.
 pub async fn nodes_ready(
     client: &Client,
     nodes: &[NodeSpec],
+    since: Option<Timestamp>,
     limit: Duration,
     mut report: impl FnMut(&str),
 ) -> Result<()> {
     let api_nodes: Api<Node> = Api::all(client.clone());
-    let mut missing: Vec<(&NodeSpec, String)> =
-        nodes.iter().map(|node| (node, "it has not registered".to_owned())).collect();
-    let mut changes = watcher(api_nodes, watcher::Config::default()).default_backoff().applied_objects().boxed();
+    let mut missing: Vec<(&NodeSpec, String)> = nodes
+        .iter()
+        .map(|node| (node, "it has not registered".to_owned()))
+        .collect();
+    let mut changes = watcher(api_nodes, watcher::Config::default())
+        .default_backoff()
+        .applied_objects()
+        .boxed();
     let wait = async {
         while !missing.is_empty() {
-            let Ok(Some(seen)) = changes.try_next().await else { continue };
+            let Ok(Some(seen)) = changes.try_next().await else {
+                continue;
+            };
             let name = seen.metadata.name.as_deref().unwrap_or_default();
-            let Some(position) = missing.iter().position(|(node, _)| node.name == name) else { continue };
+            let Some(position) = missing.iter().position(|(node, _)| node.name == name) else {
+                continue;
+            };
             match not_ready_because(&seen) {
+                None if since.is_some_and(|since| heartbeat(&seen) <= Some(since)) => {}
                 None => {
                     let (node, _) = missing.remove(position);
                     introduce(client, node).await?;
@@ -103,28 +125,46 @@ pub async fn nodes_ready(
         }
         Ok(())
     };
-    match timeout(limit, wait).await {
-        Ok(done) => done,
-        Err(_) => {
-            let reasons: Vec<_> =
-                missing.iter().map(|(node, reason)| format!("{} ({reason})", node.name)).collect();
-            Err(Error::Component(format!(
-                "not Ready after {} s: {}",
-                limit.as_secs(),
-                reasons.join(", ")
-            )))
-        }
+    if let Ok(done) = timeout(limit, wait).await {
+        return done;
     }
+    let reasons: Vec<_> = missing
+        .iter()
+        .map(|(node, reason)| format!("{} ({reason})", node.name))
+        .collect();
+    Err(Error::Component(format!(
+        "not Ready after {} s: {}",
+        limit.as_secs(),
+        reasons.join(", ")
+    )))
+}
+
+fn ready_condition(node: &Node) -> Option<&NodeCondition> {
+    let conditions = node.status.as_ref()?.conditions.as_ref()?;
+    conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready")
+}
+
+/// When the kubelet last reported, in whole seconds.
+fn heartbeat(node: &Node) -> Option<Timestamp> {
+    ready_condition(node)?
+        .last_heartbeat_time
+        .as_ref()
+        .map(|time| time.0)
 }
 
 /// What the Ready condition says, unless it is true.
 #[must_use]
 pub fn not_ready_because(node: &Node) -> Option<String> {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let ready = conditions.and_then(|list| list.iter().find(|condition| condition.type_ == "Ready"));
-    match ready {
+    match ready_condition(node) {
         Some(ready) if ready.status == "True" => None,
-        Some(ready) => Some(ready.message.clone().unwrap_or_else(|| ready.status.clone())),
+        Some(ready) => Some(
+            ready
+                .message
+                .clone()
+                .unwrap_or_else(|| ready.status.clone()),
+        ),
         None => Some("the kubelet has not reported".to_owned()),
     }
 }
@@ -133,14 +173,20 @@ pub fn not_ready_because(node: &Node) -> Option<String> {
 async fn introduce(client: &Client, node: &NodeSpec) -> Result<()> {
     let mut labels = serde_json::Map::new();
     if node.is_server() {
-        labels.insert("node-role.kubernetes.io/control-plane".to_owned(), json!("true"));
+        labels.insert(
+            "node-role.kubernetes.io/control-plane".to_owned(),
+            json!("true"),
+        );
     }
     let patch = json!({
         "metadata": { "labels": labels },
         "spec": { "podCIDR": node.pod_cidr(), "podCIDRs": [node.pod_cidr()] },
     });
     let nodes: Api<Node> = Api::all(client.clone());
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
     nodes
         .patch(&node.name, &params, &Patch::Strategic(patch))
         .await
@@ -154,10 +200,14 @@ async fn introduce(client: &Client, node: &NodeSpec) -> Result<()> {
 /// When it does not answer.
 pub async fn list_nodes(client: &Client) -> Result<Vec<Node>> {
     let nodes: Api<Node> = Api::all(client.clone());
-    let list = timeout(Duration::from_secs(5), nodes.list(&kube::api::ListParams::default()))
-        .await
-        .map_err(|_| Error::Component("the API server does not answer".to_owned()))?;
-    list.map(|list| list.items).map_err(|error| api("listing nodes", error))
+    let list = timeout(
+        Duration::from_secs(5),
+        nodes.list(&kube::api::ListParams::default()),
+    )
+    .await
+    .map_err(|_| Error::Component("the API server does not answer".to_owned()))?;
+    list.map(|list| list.items)
+        .map_err(|error| api("listing nodes", error))
 }
 
 /// Forgets a node. It is no error if it was unknown.
@@ -174,5 +224,8 @@ pub async fn forget_node(client: &Client, node: &NodeSpec) -> Result<()> {
 }
 
 fn api(action: &str, source: kube::Error) -> Error {
-    Error::Api { action: action.to_owned(), source: Box::new(source) }
+    Error::Api {
+        action: action.to_owned(),
+        source: Box::new(source),
+    }
 }

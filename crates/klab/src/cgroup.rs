@@ -28,7 +28,8 @@ const CONTROLLERS: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
 pub enum Hierarchies {
     /// One for everything.
     V2(PathBuf),
-    /// One for each controller (named ones and an empty v2 among them).
+    /// One for each controller, named ones too, and a v2 one that has none:
+    /// the kubelet and runc make their folders in all of them.
     V1(Vec<PathBuf>),
 }
 
@@ -37,7 +38,8 @@ pub enum Hierarchies {
 /// # Errors
 /// [`Error::Machine`] when there are no cgroups.
 pub fn detect() -> Result<Hierarchies> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").file("cannot read", "/proc/self/mountinfo")?;
+    let mounts =
+        fs::read_to_string("/proc/self/mountinfo").file("cannot read", "/proc/self/mountinfo")?;
     decide(&mounts)
 }
 
@@ -46,8 +48,12 @@ fn decide(mountinfo: &str) -> Result<Hierarchies> {
     let mut v2 = None;
     for line in mountinfo.lines() {
         // man 5 proc: the mount point is the fifth field, the type follows " - ".
-        let Some((fields, rest)) = line.split_once(" - ") else { continue };
-        let Some(point) = fields.split(' ').nth(4).map(PathBuf::from) else { continue };
+        let Some((fields, rest)) = line.split_once(" - ") else {
+            continue;
+        };
+        let Some(point) = fields.split(' ').nth(4).map(PathBuf::from) else {
+            continue;
+        };
         if !point.starts_with(MOUNT) {
             continue;
         }
@@ -59,7 +65,10 @@ fn decide(mountinfo: &str) -> Result<Hierarchies> {
     }
     match (v1.is_empty(), v2) {
         (true, Some(point)) => Ok(Hierarchies::V2(point)),
-        (false, _) => Ok(Hierarchies::V1(v1)),
+        (false, v2) => {
+            v1.extend(v2);
+            Ok(Hierarchies::V1(v1))
+        }
         (true, None) => Err(Error::Machine(format!(
             "no cgroups are mounted under {MOUNT}; mount them with: mount -t cgroup2 none {MOUNT}"
         ))),
@@ -128,7 +137,9 @@ impl Hierarchies {
 
 fn make(path: &Path) -> Result<()> {
     match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error).file("cannot create cgroup", path),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error).file("cannot create cgroup", path)
+        }
         _ => Ok(()),
     }
 }
@@ -137,7 +148,9 @@ fn make(path: &Path) -> Result<()> {
 fn copy_cpuset(path: &Path) -> Result<()> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
         let own = path.join(file);
-        let Ok(now) = fs::read_to_string(&own) else { continue };
+        let Ok(now) = fs::read_to_string(&own) else {
+            continue;
+        };
         if now.trim().is_empty() {
             let parent = path.parent().unwrap_or(path).join(file);
             let value = fs::read_to_string(&parent).file("cannot read", parent)?;
@@ -151,8 +164,10 @@ fn copy_cpuset(path: &Path) -> Result<()> {
 fn pass_down(path: &Path) -> Result<()> {
     let control = path.join("cgroup.subtree_control");
     let passed = fs::read_to_string(&control).file("cannot read", &control)?;
-    let missing: Vec<_> =
-        CONTROLLERS.iter().filter(|name| !passed.split_whitespace().any(|passed| passed == **name)).collect();
+    let missing: Vec<_> = CONTROLLERS
+        .iter()
+        .filter(|name| !passed.split_whitespace().any(|passed| passed == **name))
+        .collect();
     for name in missing {
         fs::write(&control, format!("+{name}")).map_err(|error| {
             Error::Machine(format!(
@@ -168,7 +183,10 @@ fn pass_down(path: &Path) -> Result<()> {
 /// Bottom-up, patiently: a cgroup is busy for a moment after its last process.
 fn remove_tree(path: &Path) -> Result<()> {
     if let Ok(list) = fs::read_dir(path) {
-        for entry in list.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        for entry in list
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        {
             remove_tree(&entry.path())?;
         }
     }
@@ -177,7 +195,9 @@ fn remove_tree(path: &Path) -> Result<()> {
         match fs::remove_dir(path) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) if Instant::now() > deadline => return Err(error).file("cannot remove cgroup", path),
+            Err(error) if Instant::now() > deadline => {
+                return Err(error).file("cannot remove cgroup", path);
+            }
             Err(_) => thread::sleep(Duration::from_millis(20)),
         }
     }
@@ -193,17 +213,27 @@ mod tests {
 32 30 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd
 33 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
 ";
-    const UNIFIED: &str = "30 20 0:25 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+    const UNIFIED: &str =
+        "30 20 0:25 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
 
     #[test]
-    fn a_hybrid_machine_is_v1_and_its_empty_v2_is_not_used() {
-        let expected = ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/systemd"].map(PathBuf::from).to_vec();
+    fn a_hybrid_machine_is_v1_with_an_empty_v2_among_its_hierarchies() {
+        let expected = [
+            "/sys/fs/cgroup/cpu",
+            "/sys/fs/cgroup/systemd",
+            "/sys/fs/cgroup/unified",
+        ]
+        .map(PathBuf::from)
+        .to_vec();
         assert_eq!(decide(HYBRID).unwrap(), Hierarchies::V1(expected));
     }
 
     #[test]
     fn a_unified_machine_is_v2() {
-        assert_eq!(decide(UNIFIED).unwrap(), Hierarchies::V2("/sys/fs/cgroup".into()));
+        assert_eq!(
+            decide(UNIFIED).unwrap(),
+            Hierarchies::V2("/sys/fs/cgroup".into())
+        );
     }
 
     #[test]

@@ -28,12 +28,17 @@ pub(crate) fn start_and_listen(mut command: Command, log: &Path, what: &str) -> 
         .system(format!("cannot start {what}"))?;
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line).system(format!("cannot hear {what}"))?;
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .system(format!("cannot hear {what}"))?;
     }
     let line = line.trim_end();
     if line.is_empty() {
         let _ = child.wait();
-        return Err(Error::Component(format!("{what} did not start: {}", last_lines(log, 3).trim_end())));
+        return Err(Error::Component(format!(
+            "{what} did not start: {}",
+            last_lines(log, 3).trim_end()
+        )));
     }
     Ok(line.to_owned())
 }
@@ -44,8 +49,13 @@ pub(crate) fn start_and_listen(mut command: Command, log: &Path, what: &str) -> 
 /// When nobody listens any more.
 pub(crate) fn report_ready(line: &str) -> Result<()> {
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).system("cannot report that it works")?;
-    let null = fs::OpenOptions::new().write(true).open("/dev/null").file("cannot open", "/dev/null")?;
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .system("cannot report that it works")?;
+    let null = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/null")
+        .file("cannot open", "/dev/null")?;
     nix::unistd::dup2_stdout(null).system("cannot let go of the standard output")
 }
 
@@ -54,13 +64,20 @@ pub(crate) fn report_ready(line: &str) -> Result<()> {
 /// # Errors
 /// When the disk refuses.
 pub(crate) fn append(log: &Path) -> Result<fs::File> {
-    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(log).file("cannot open", log)
+    fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(log)
+        .file("cannot open", log)
 }
 
 /// The last `count` lines of a log, empty when there is none.
 #[must_use]
 pub(crate) fn last_lines(log: &Path, count: usize) -> String {
-    let Ok(text) = fs::read(log) else { return String::new() };
+    let Ok(text) = fs::read(log) else {
+        return String::new();
+    };
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
@@ -84,7 +101,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "echo no luck >&2; exit 3"]);
-        let error = start_and_listen(command, &folder.path().join("log"), "the switch").unwrap_err();
+        let error =
+            start_and_listen(command, &folder.path().join("log"), "the switch").unwrap_err();
         assert_eq!(error.to_string(), "the switch did not start: no luck");
     }
 }

@@ -23,7 +23,10 @@ use klab::{
 
 /// A real multi-node Kubernetes cluster on one Linux machine, without Docker or VMs.
 #[derive(Parser)]
-#[command(name = "klab", version, after_help = "\
+#[command(
+    name = "klab",
+    version,
+    after_help = "\
 Examples:
   klab up                               three nodes: server, agent1, agent2
   export KUBECONFIG=$(klab kubeconfig --path)
@@ -31,7 +34,8 @@ Examples:
   klab node stop agent1                 a power cut
   klab down                             nothing is left
 
-Exit codes: 0 done, 1 it failed, 2 wrong usage; `exec` gives the command's own.")]
+Exit codes: 0 done, 1 it failed, 2 wrong usage; `exec` gives the command's own."
+)]
 struct Cli {
     /// The cluster's name
     #[arg(long, global = true, default_value = "klab", env = "KLAB_NAME")]
@@ -202,11 +206,18 @@ fn run_on_cluster(command: Command, folder: &Folder, progress: &Progress) -> Res
                 keep_failed: options.keep_failed,
             };
             block_on(up::up(folder, &options, progress))?;
-            progress.say(&format!("export KUBECONFIG={}", folder.kubeconfig().display()));
+            progress.say(&format!(
+                "export KUBECONFIG={}",
+                folder.kubeconfig().display()
+            ));
         }
         Command::Down => {
             let there_was = down::down(folder)?;
-            let what = if there_was { "is removed" } else { "does not exist: nothing to remove" };
+            let what = if there_was {
+                "is removed"
+            } else {
+                "does not exist: nothing to remove"
+            };
             progress.say(&format!("cluster {} {what}", folder.name()));
         }
         Command::Status { output } => {
@@ -229,9 +240,14 @@ fn run_on_cluster(command: Command, folder: &Folder, progress: &Progress) -> Res
         Command::Node(command) => run_node(command, folder, progress)?,
         Command::Load { archive } => {
             let kept = block_on(load::load(folder, &archive))?;
-            progress.say(&format!("{} is on every running node ({})", kept.name, kept.digest));
+            progress.say(&format!(
+                "{} is on every running node ({})",
+                kept.name, kept.digest
+            ));
         }
-        Command::Exec { node, command } => return Ok(exit_code(enter::exec(folder, &node, &command)?)),
+        Command::Exec { node, command } => {
+            return Ok(exit_code(enter::exec(folder, &node, &command)?));
+        }
         Command::Logs { node, component } => logs::print(folder, &node, &component)?,
         Command::Runtime(_) | Command::Completions { .. } | Command::Man | Command::Internal(_) => {
             unreachable!("needs no cluster")
@@ -279,18 +295,27 @@ fn run_internal(command: Internal) -> Result<()> {
 }
 
 fn folder_of(cluster: &std::path::Path) -> Result<Folder> {
-    let parts = (cluster.parent(), cluster.file_name().and_then(|name| name.to_str()));
-    let (Some(root), Some(name)) = parts else { bail!("{} is no cluster's folder", cluster.display()) };
+    let parts = (
+        cluster.parent(),
+        cluster.file_name().and_then(|name| name.to_str()),
+    );
+    let (Some(root), Some(name)) = parts else {
+        bail!("{} is no cluster's folder", cluster.display())
+    };
     Ok(Folder::new(root, name.parse()?))
 }
 
 fn block_on<T>(work: impl Future<Output = klab::Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     Ok(runtime.block_on(work)?)
 }
 
 /// As a shell has it: 128 and the signal for a command that a signal ended.
 fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    let code = status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

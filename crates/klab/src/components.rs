@@ -53,7 +53,11 @@ pub struct NodePlan {
 
 impl Component {
     fn new(name: &str, after: Option<Gate>, arguments: impl IntoIterator<Item = String>) -> Self {
-        Self { name: name.to_owned(), arguments: arguments.into_iter().collect(), after }
+        Self {
+            name: name.to_owned(),
+            arguments: arguments.into_iter().collect(),
+            after,
+        }
     }
 }
 
@@ -64,7 +68,12 @@ type ConfigFile = (&'static str, String);
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn write_node(spec: &ClusterSpec, node: &NodeSpec, folder: &NodeFolder, cgroup_root: &str) -> Result<()> {
+pub fn write_node(
+    spec: &ClusterSpec,
+    node: &NodeSpec,
+    folder: &NodeFolder,
+    cgroup_root: &str,
+) -> Result<()> {
     let mut components = Vec::new();
     let mut files = Vec::new();
     if node.is_server() {
@@ -87,7 +96,11 @@ pub fn write_node(spec: &ClusterSpec, node: &NodeSpec, folder: &NodeFolder, cgro
         }
         write_private(&path, content)?;
     }
-    let plan = NodePlan { node: node.clone(), components, runtime: spec.runtime.clone() };
+    let plan = NodePlan {
+        node: node.clone(),
+        components,
+        runtime: spec.runtime.clone(),
+    };
     write_json(&folder.plan(), &plan)
 }
 
@@ -124,7 +137,10 @@ mod tests {
     }
 
     fn names(plan: &NodePlan) -> Vec<&str> {
-        plan.components.iter().map(|component| component.name.as_str()).collect()
+        plan.components
+            .iter()
+            .map(|component| component.name.as_str())
+            .collect()
     }
 
     #[test]
@@ -144,7 +160,10 @@ mod tests {
 
     #[test]
     fn an_agent_runs_pods_only_and_a_bare_control_plane_none() {
-        assert_eq!(names(&write(&NodeSpec::agent(1), false).1), ["containerd", "kubelet", "kube-proxy"]);
+        assert_eq!(
+            names(&write(&NodeSpec::agent(1), false).1),
+            ["containerd", "kubelet", "kube-proxy"]
+        );
         assert_eq!(names(&write(&NodeSpec::server(), true).1).len(), 4);
     }
 
@@ -153,7 +172,10 @@ mod tests {
         let (folder, plan) = write(&NodeSpec::server(), false);
         for component in &plan.components {
             for argument in &component.arguments {
-                assert!(!argument.contains(folder.path().to_str().unwrap()), "{argument}");
+                assert!(
+                    !argument.contains(folder.path().to_str().unwrap()),
+                    "{argument}"
+                );
             }
         }
     }

@@ -12,5 +12,9 @@ use crate::{Error, spec::ClusterSpec};
 /// Names the nodes there are.
 pub(crate) fn no_such_node(spec: &ClusterSpec, name: &str) -> Error {
     let names: Vec<_> = spec.nodes.iter().map(|node| node.name.as_str()).collect();
-    Error::State(format!("cluster {} has no node {name}; it has: {}", spec.name, names.join(", ")))
+    Error::State(format!(
+        "cluster {} has no node {name}; it has: {}",
+        spec.name,
+        names.join(", ")
+    ))
 }

@@ -79,10 +79,17 @@ pub(crate) trait Context<T> {
 
 impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
     fn file(self, action: &'static str, path: impl Into<PathBuf>) -> Result<T> {
-        self.map_err(|source| Error::File { action, path: path.into(), source: source.into() })
+        self.map_err(|source| Error::File {
+            action,
+            path: path.into(),
+            source: source.into(),
+        })
     }
 
     fn system(self, action: impl Into<String>) -> Result<T> {
-        self.map_err(|source| Error::System { action: action.into(), source: source.into() })
+        self.map_err(|source| Error::System {
+            action: action.into(),
+            source: source.into(),
+        })
     }
 }

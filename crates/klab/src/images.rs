@@ -46,7 +46,9 @@ pub fn keep_pause(folder: &Folder, runtime: &Path) -> Result<()> {
         epoch: Epoch::default(),
         ..ImageSpec::default()
     };
-    let packed = spec.build().map_err(|error| Error::Image(error.to_string()))?;
+    let packed = spec
+        .build()
+        .map_err(|error| Error::Image(error.to_string()))?;
     packed
         .write_archive(&folder.images().join("pause.tar"))
         .map_err(|error| Error::Image(error.to_string()))
@@ -57,13 +59,19 @@ pub fn keep_pause(folder: &Folder, runtime: &Path) -> Result<()> {
 /// # Errors
 /// When it is no archive of an image with a name, or not what it says it is.
 pub fn keep(folder: &Folder, archive: &Path) -> Result<Kept> {
-    let refuse = |error: &dyn std::fmt::Display| Error::Image(format!("{}: {error}", archive.display()));
+    let refuse =
+        |error: &dyn std::fmt::Display| Error::Image(format!("{}: {error}", archive.display()));
     if archive.is_dir() {
-        return Err(refuse(&"is a layout folder; containerd takes a single file, made with: ocipack build … -o FILE.tar"));
+        return Err(refuse(
+            &"is a layout folder; containerd takes a single file, made with: ocipack build … -o FILE.tar",
+        ));
     }
     let source = Source::open(archive).map_err(|error| refuse(&error))?;
     if let Some(problem) = source.verify().problems.first() {
-        return Err(refuse(&format_args!("{}: {}", problem.object, problem.problem)));
+        return Err(refuse(&format_args!(
+            "{}: {}",
+            problem.object, problem.problem
+        )));
     }
     let name = source.name().map_err(|error| refuse(&error))?.ok_or_else(|| {
         refuse(&"the image has no name; give it one when it is built, as in: ocipack build --name web:1 …")
@@ -71,9 +79,15 @@ pub fn keep(folder: &Folder, archive: &Path) -> Result<Kept> {
     let digest = source.digest().map_err(|error| refuse(&error))?.to_string();
 
     private_dir(&folder.images())?;
-    let copy = folder.images().join(format!("{}.tar", digest.replace(':', "-")));
+    let copy = folder
+        .images()
+        .join(format!("{}.tar", digest.replace(':', "-")));
     let partial = copy.with_extension("partial");
     fs::copy(archive, &partial).file("cannot copy to", &partial)?;
     fs::rename(&partial, &copy).file("cannot rename to", &copy)?;
-    Ok(Kept { name: name.to_string(), digest, archive: copy })
+    Ok(Kept {
+        name: name.to_string(),
+        digest,
+        archive: copy,
+    })
 }

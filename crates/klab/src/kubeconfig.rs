@@ -19,7 +19,13 @@ pub fn for_component(server: &str, pki: &Path, name: &str) -> String {
 /// The administrator's, with everything in one file. `context` names the
 /// cluster, the user and the context.
 #[must_use]
-pub fn for_admin(context: &str, server: &str, authority: &str, certificate: &str, key: &str) -> String {
+pub fn for_admin(
+    context: &str,
+    server: &str,
+    authority: &str,
+    certificate: &str,
+    key: &str,
+) -> String {
     pretty(
         context,
         &json!({ "server": server, "certificate-authority-data": base64(authority) }),

@@ -82,7 +82,12 @@ impl<'a> Subject<'a> {
     /// A client: a user, perhaps in a group.
     #[must_use]
     pub fn client(common_name: &'a str, organization: Option<&'a str>) -> Self {
-        Self { common_name, organization, names: &[], addresses: &[] }
+        Self {
+            common_name,
+            organization,
+            names: &[],
+            addresses: &[],
+        }
     }
 }
 
@@ -100,10 +105,18 @@ impl Authority {
         let key = KeyPair::generate()?;
         let mut params = params(common_name, AUTHORITY_LIFE);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages =
-            vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
         let certificate = params.self_signed(&key)?;
-        Ok(Self { pair: Pair { certificate: certificate.pem(), key: key.serialize_pem() } })
+        Ok(Self {
+            pair: Pair {
+                certificate: certificate.pem(),
+                key: key.serialize_pem(),
+            },
+        })
     }
 
     /// The authority's certificate in PEM: what others trust.
@@ -117,33 +130,47 @@ impl Authority {
     /// # Errors
     /// When a name is no DNS name.
     pub fn issue(&self, subject: &Subject<'_>) -> Result<Pair> {
-        let issuer = Issuer::from_ca_cert_pem(&self.pair.certificate, KeyPair::from_pem(&self.pair.key)?)?;
+        let issuer =
+            Issuer::from_ca_cert_pem(&self.pair.certificate, KeyPair::from_pem(&self.pair.key)?)?;
         let key = KeyPair::generate()?;
         let mut params = params(subject.common_name, LEAF_LIFE);
         if let Some(organization) = subject.organization {
-            params.distinguished_name.push(DnType::OrganizationName, organization);
+            params
+                .distinguished_name
+                .push(DnType::OrganizationName, organization);
         }
         for name in subject.names {
-            params.subject_alt_names.push(SanType::DnsName((*name).try_into()?));
+            params
+                .subject_alt_names
+                .push(SanType::DnsName((*name).try_into()?));
         }
         for address in subject.addresses {
-            params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(*address)));
+            params
+                .subject_alt_names
+                .push(SanType::IpAddress(IpAddr::V4(*address)));
         }
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         if !params.subject_alt_names.is_empty() {
-            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+            params
+                .extended_key_usages
+                .push(ExtendedKeyUsagePurpose::ServerAuth);
         }
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &issuer)?;
-        Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(Pair {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
     }
 }
 
 fn params(common_name: &str, life: Duration) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     let now = SystemTime::now();
     params.not_before = (now - BACKDATE).into();
     params.not_after = (now + life).into();
@@ -184,8 +211,16 @@ impl Authorities {
     /// # Errors
     /// When a file is missing.
     pub fn load(folder: &Folder) -> Result<Self> {
-        let load = |file: &str| Ok::<_, crate::Error>(Authority { pair: Pair::load(&folder.pki(), file)? });
-        Ok(Self { cluster: load(CLUSTER)?, etcd: load(ETCD)?, front_proxy: load(FRONT_PROXY)? })
+        let load = |file: &str| {
+            Ok::<_, crate::Error>(Authority {
+                pair: Pair::load(&folder.pki(), file)?,
+            })
+        };
+        Ok(Self {
+            cluster: load(CLUSTER)?,
+            etcd: load(ETCD)?,
+            front_proxy: load(FRONT_PROXY)?,
+        })
     }
 
     /// What a kubelet and a kube-proxy need, into the node's `pki` folder.
@@ -204,7 +239,9 @@ impl Authorities {
             addresses: &[node.ip()],
         };
         self.cluster.issue(&kubelet)?.save(pki, "kubelet")?;
-        self.cluster.issue(&Subject::client("system:kube-proxy", None))?.save(pki, "kube-proxy")
+        self.cluster
+            .issue(&Subject::client("system:kube-proxy", None))?
+            .save(pki, "kube-proxy")
     }
 
     /// What the control plane needs on top, into the server's `pki` folder.
@@ -215,7 +252,10 @@ impl Authorities {
         private_dir(pki)?;
         write_private(&pki.join("ca.crt"), self.cluster.certificate())?;
         write_private(&pki.join("etcd-ca.crt"), self.etcd.certificate())?;
-        write_private(&pki.join("front-proxy-ca.crt"), self.front_proxy.certificate())?;
+        write_private(
+            &pki.join("front-proxy-ca.crt"),
+            self.front_proxy.certificate(),
+        )?;
 
         let names = [
             "localhost",
@@ -226,18 +266,40 @@ impl Authorities {
             &server.name,
         ];
         let addresses = [Ipv4Addr::LOCALHOST, API_SERVICE, server.ip()];
-        let api = Subject { common_name: "kube-apiserver", organization: None, names: &names, addresses: &addresses };
+        let api = Subject {
+            common_name: "kube-apiserver",
+            organization: None,
+            names: &names,
+            addresses: &addresses,
+        };
         self.cluster.issue(&api)?.save(pki, "apiserver")?;
-        let etcd = Subject { common_name: "etcd", organization: None, names: &["localhost"], addresses: &[Ipv4Addr::LOCALHOST] };
+        let etcd = Subject {
+            common_name: "etcd",
+            organization: None,
+            names: &["localhost"],
+            addresses: &[Ipv4Addr::LOCALHOST],
+        };
         self.etcd.issue(&etcd)?.save(pki, "etcd")?;
 
         let issue = |authority: &Authority, file: &str, user: &str, group: Option<&str>| {
-            authority.issue(&Subject::client(user, group))?.save(pki, file)
+            authority
+                .issue(&Subject::client(user, group))?
+                .save(pki, file)
         };
         issue(&self.etcd, "apiserver-etcd", "kube-apiserver", None)?;
         issue(&self.front_proxy, "front-proxy", "front-proxy-client", None)?;
-        issue(&self.cluster, "apiserver-kubelet", "kube-apiserver-kubelet", Some("system:masters"))?;
-        issue(&self.cluster, "controller-manager", "system:kube-controller-manager", None)?;
+        issue(
+            &self.cluster,
+            "apiserver-kubelet",
+            "kube-apiserver-kubelet",
+            Some("system:masters"),
+        )?;
+        issue(
+            &self.cluster,
+            "controller-manager",
+            "system:kube-controller-manager",
+            None,
+        )?;
         issue(&self.cluster, "scheduler", "system:kube-scheduler", None)?;
 
         let tokens = KeyPair::generate()?;
@@ -250,7 +312,8 @@ impl Authorities {
     /// # Errors
     /// When no key can be made.
     pub fn admin(&self) -> Result<Pair> {
-        self.cluster.issue(&Subject::client("klab-admin", Some("system:masters")))
+        self.cluster
+            .issue(&Subject::client("klab-admin", Some("system:masters")))
     }
 }
 
@@ -280,14 +343,35 @@ mod tests {
                 .arg(pki.join(cert))
                 .output()
                 .unwrap();
-            (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
+            (
+                out.status.success(),
+                String::from_utf8_lossy(&out.stderr).into_owned(),
+            )
         };
         let server = ["-purpose", "sslserver", "-verify_ip", "172.30.0.10"];
-        assert_eq!(verify("ca.crt", "apiserver.crt", &server), (true, String::new()));
-        assert_eq!(verify("ca.crt", "kubelet.crt", &["-purpose", "sslserver", "-verify_ip", "172.30.0.10"]).0, true);
-        assert_eq!(verify("ca.crt", "kube-proxy.crt", &["-purpose", "sslclient"]), (true, String::new()));
-        assert_eq!(verify("etcd-ca.crt", "etcd.crt", &["-verify_ip", "127.0.0.1"]), (true, String::new()));
-        assert!(!verify("etcd-ca.crt", "kubelet.crt", &[]).0, "etcd must not trust a kubelet");
-        assert!(!verify("ca.crt", "front-proxy.crt", &[]).0, "the API must not take a front proxy for a user");
+        assert_eq!(
+            verify("ca.crt", "apiserver.crt", &server),
+            (true, String::new())
+        );
+        assert_eq!(
+            verify("ca.crt", "kubelet.crt", &server),
+            (true, String::new())
+        );
+        assert_eq!(
+            verify("ca.crt", "kube-proxy.crt", &["-purpose", "sslclient"]),
+            (true, String::new())
+        );
+        assert_eq!(
+            verify("etcd-ca.crt", "etcd.crt", &["-verify_ip", "127.0.0.1"]),
+            (true, String::new())
+        );
+        assert!(
+            !verify("etcd-ca.crt", "kubelet.crt", &[]).0,
+            "etcd must not trust a kubelet"
+        );
+        assert!(
+            !verify("ca.crt", "front-proxy.crt", &[]).0,
+            "the API must not take a front proxy for a user"
+        );
     }
 }

@@ -7,7 +7,9 @@
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -37,7 +39,9 @@ impl Member {
     /// Whether this is a node's PID 1.
     #[must_use]
     pub fn is_init(&self) -> bool {
-        self.command.get(1..3).is_some_and(|words| words == ["internal", "init"])
+        self.command
+            .get(1..3)
+            .is_some_and(|words| words == ["internal", "init"])
     }
 }
 
@@ -60,11 +64,17 @@ pub fn members(folder: &Path) -> Result<Vec<Member>> {
     })?;
     let mut found = Vec::new();
     for entry in list.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
             continue;
         };
         // A process may end while we look at it: then there is nothing to read.
-        let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
+        let Ok(environment) = fs::read(entry.path().join("environ")) else {
+            continue;
+        };
         let Some(role) = environment
             .split(|byte| *byte == 0)
             .find_map(|variable| variable.strip_prefix(prefix.as_slice()))
@@ -72,7 +82,11 @@ pub fn members(folder: &Path) -> Result<Vec<Member>> {
             continue;
         };
         let role = String::from_utf8_lossy(role).into_owned();
-        found.push(Member { pid, role, command: command_line(&entry.path()).unwrap_or_default() });
+        found.push(Member {
+            pid,
+            role,
+            command: command_line(&entry.path()).unwrap_or_default(),
+        });
     }
     Ok(found)
 }
@@ -82,7 +96,9 @@ pub fn members(folder: &Path) -> Result<Vec<Member>> {
 /// # Errors
 /// When /proc cannot be read.
 pub fn node_init(folder: &Path, node: &str) -> Result<Option<Member>> {
-    Ok(members(folder)?.into_iter().find(|member| member.role == node && member.is_init()))
+    Ok(members(folder)?
+        .into_iter()
+        .find(|member| member.role == node && member.is_init()))
 }
 
 /// The switch of the cluster, if it runs.
@@ -90,12 +106,16 @@ pub fn node_init(folder: &Path, node: &str) -> Result<Option<Member>> {
 /// # Errors
 /// When /proc cannot be read.
 pub fn switch(folder: &Path) -> Result<Option<Member>> {
-    Ok(members(folder)?.into_iter().find(|member| member.role == crate::net::SWITCH_ROLE))
+    Ok(members(folder)?
+        .into_iter()
+        .find(|member| member.role == crate::net::SWITCH_ROLE))
 }
 
 fn command_line(process: &Path) -> io::Result<Vec<String>> {
     let raw = fs::read(process.join("cmdline"))?;
-    let words = raw.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+    let words = raw
+        .split(|byte| *byte == 0)
+        .map(|word| String::from_utf8_lossy(word).into_owned());
     Ok(words.collect())
 }
 
@@ -107,13 +127,18 @@ fn command_line(process: &Path) -> io::Result<Vec<String>> {
 pub fn kill_members(folder: &Path, chosen: impl Fn(&Member) -> bool) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        let left: Vec<_> = members(folder)?.into_iter().filter(|member| chosen(member)).collect();
+        let left: Vec<_> = members(folder)?
+            .into_iter()
+            .filter(|member| chosen(member))
+            .collect();
         if left.is_empty() {
             return Ok(());
         }
         if Instant::now() > deadline {
-            let names: Vec<_> =
-                left.iter().map(|member| format!("{} ({})", member.pid, member.role)).collect();
+            let names: Vec<_> = left
+                .iter()
+                .map(|member| format!("{} ({})", member.pid, member.role))
+                .collect();
             return Err(Error::State(format!(
                 "these processes do not end after SIGKILL, probably blocked in the kernel: {}; \
                  see `cat /proc/PID/stack`, then run the command again",
@@ -129,14 +154,14 @@ pub fn kill_members(folder: &Path, chosen: impl Fn(&Member) -> bool) -> Result<(
 }
 
 /// This program, for starting it again in another role.
-pub(crate) fn own_program() -> PathBuf {
-    PathBuf::from("/proc/self/exe")
+pub(crate) fn own_program() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("klab");
+    command
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
 
     #[test]
@@ -149,7 +174,10 @@ mod tests {
             .unwrap();
         let found = members(folder.path()).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].role.as_str(), found[0].is_init()), ("agent7", false));
+        assert_eq!(
+            (found[0].role.as_str(), found[0].is_init()),
+            ("agent7", false)
+        );
 
         // A zombie has no environment, so it is not counted even before it is reaped.
         kill_members(folder.path(), |_| true).unwrap();

@@ -15,7 +15,10 @@ impl Progress {
     /// Live where standard error is a terminal.
     #[must_use]
     pub fn new(quiet: bool) -> Self {
-        Self { live: std::io::stderr().is_terminal(), quiet }
+        Self {
+            live: std::io::stderr().is_terminal(),
+            quiet,
+        }
     }
 
     /// Says one line.
@@ -30,7 +33,9 @@ impl Progress {
     pub fn step(&self, what: &str) -> Step {
         let bar = if self.live && !self.quiet {
             let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}")
+            {
                 bar.set_style(style);
             }
             bar.set_prefix(what.to_owned());
@@ -39,7 +44,11 @@ impl Progress {
         } else {
             None
         };
-        Step { what: what.to_owned(), bar, progress: self.clone() }
+        Step {
+            what: what.to_owned(),
+            bar,
+            progress: self.clone(),
+        }
     }
 }
 

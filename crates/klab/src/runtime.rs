@@ -22,7 +22,11 @@ pub const RUNTIME_VARIABLE: &str = "KLAB_RUNTIME";
 
 /// Every program that a complete runtime has.
 pub fn programs() -> impl Iterator<Item = &'static str> {
-    MODULES.iter().flat_map(|module| module.programs).chain(LINKS.iter().map(|(name, _)| name)).copied()
+    MODULES
+        .iter()
+        .flat_map(|module| module.programs)
+        .chain(LINKS.iter().map(|(name, _)| name))
+        .copied()
 }
 
 /// The folder of the programs, which need not be there: `KLAB_RUNTIME`, or
@@ -43,7 +47,9 @@ pub fn folder() -> Result<PathBuf> {
 /// When something to build with is missing, or a build fails.
 pub fn ensure(progress: &Progress) -> Result<PathBuf> {
     let folder = folder()?;
-    let missing: Vec<_> = programs().filter(|program| !folder.join(program).exists()).collect();
+    let missing: Vec<_> = programs()
+        .filter(|program| !folder.join(program).exists())
+        .collect();
     if missing.is_empty() {
         return Ok(folder);
     }
@@ -59,11 +65,17 @@ pub fn ensure(progress: &Progress) -> Result<PathBuf> {
 }
 
 fn cache() -> Result<PathBuf> {
-    let absolute = |variable| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |variable| {
+        env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     absolute("KLAB_CACHE")
         .or_else(|| absolute("XDG_CACHE_HOME").map(|path| path.join("klab")))
         .or_else(|| absolute("HOME").map(|path| path.join(".cache/klab")))
-        .ok_or_else(|| Error::Machine("neither KLAB_CACHE, XDG_CACHE_HOME nor HOME names a folder".to_owned()))
+        .ok_or_else(|| {
+            Error::Machine("neither KLAB_CACHE, XDG_CACHE_HOME nor HOME names a folder".to_owned())
+        })
 }
 
 /// Changes with every source, pin, flag and target.
@@ -80,9 +92,19 @@ fn key() -> String {
             add(name);
             add(content);
         });
-        module.arguments.iter().chain(module.environment.iter().flat_map(|(k, v)| [k, v])).for_each(|word| add(word));
+        module
+            .arguments
+            .iter()
+            .chain(module.environment.iter().flat_map(|(k, v)| [k, v]))
+            .for_each(|word| add(word));
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = hash.finalize();
+    let (head, _) = digest.split_at(8);
+    format!(
+        "{:016x}",
+        head.iter()
+            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
+    )
 }
 
 /// Removes runtimes of other versions from the cache, and builds that were cut off.

@@ -85,7 +85,11 @@ fn check_label(what: &'static str, name: &str, max: usize) -> Result<(), Invalid
     if good {
         Ok(())
     } else {
-        Err(InvalidName { what, name: name.to_owned(), max })
+        Err(InvalidName {
+            what,
+            name: name.to_owned(),
+            max,
+        })
     }
 }
 
@@ -102,13 +106,19 @@ impl NodeSpec {
     /// The control plane's node.
     #[must_use]
     pub fn server() -> Self {
-        Self { name: SERVER.to_owned(), index: 0 }
+        Self {
+            name: SERVER.to_owned(),
+            index: 0,
+        }
     }
 
     /// The `index`-th agent, counted from 1.
     #[must_use]
     pub fn agent(index: u8) -> Self {
-        Self { name: format!("agent{index}"), index }
+        Self {
+            name: format!("agent{index}"),
+            index,
+        }
     }
 
     /// Whether this node runs the control plane.
@@ -170,7 +180,9 @@ impl ClusterSpec {
     /// The lowest agent number that is free, if the network has room.
     #[must_use]
     pub fn next_agent(&self) -> Option<NodeSpec> {
-        (1..MAX_NODES).map(NodeSpec::agent).find(|agent| self.node(&agent.name).is_none())
+        (1..MAX_NODES)
+            .map(NodeSpec::agent)
+            .find(|agent| self.node(&agent.name).is_none())
     }
 }
 
@@ -192,7 +204,11 @@ mod tests {
     fn every_node_has_addresses_of_its_own() {
         let mut seen = std::collections::HashSet::new();
         for index in 0..MAX_NODES {
-            let node = if index == 0 { NodeSpec::server() } else { NodeSpec::agent(index) };
+            let node = if index == 0 {
+                NodeSpec::server()
+            } else {
+                NodeSpec::agent(index)
+            };
             assert!(seen.insert(node.ip().to_string()));
             assert!(seen.insert(node.pod_cidr()));
             assert!(seen.insert(format!("{:?}", node.mac())));

@@ -41,7 +41,10 @@ impl Folder {
     /// The folder of the cluster `name` under `root`, an absolute path.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, name: ClusterName) -> Self {
-        Self { root: root.into(), name }
+        Self {
+            root: root.into(),
+            name,
+        }
     }
 
     /// The cluster's name.
@@ -100,9 +103,9 @@ impl Folder {
         private_dir(&self.root)?;
         match fs::DirBuilder::new().mode(0o700).create(self.path()) {
             Ok(()) => self.lock(),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(Error::State(format!("cluster {} exists already", self.name)))
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::State(
+                format!("cluster {} exists already", self.name),
+            )),
             Err(error) => Err(error).file("cannot create", self.path()),
         }
     }
@@ -132,7 +135,10 @@ impl Folder {
         match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(lock),
             Err((folder, nix::errno::Errno::EWOULDBLOCK)) => {
-                eprintln!("klab: waiting for another klab command on cluster {}", named.name);
+                eprintln!(
+                    "klab: waiting for another klab command on cluster {}",
+                    named.name
+                );
                 Flock::lock(folder, FlockArg::LockExclusive)
                     .map_err(|(_, errno)| errno)
                     .file("cannot lock", named.path())
@@ -166,7 +172,11 @@ impl Folder {
             return Err(incomplete());
         }
         let spec: ClusterSpec = read_json(&self.spec_file())?;
-        if spec.complete { Ok(spec) } else { Err(incomplete()) }
+        if spec.complete {
+            Ok(spec)
+        } else {
+            Err(incomplete())
+        }
     }
 
     /// Writes the spec.
@@ -199,7 +209,11 @@ impl Folder {
     }
 
     fn missing(&self) -> Error {
-        Error::State(format!("there is no cluster {}; start one with: {}", self.name, self.command("up")))
+        Error::State(format!(
+            "there is no cluster {}; start one with: {}",
+            self.name,
+            self.command("up")
+        ))
     }
 }
 
@@ -250,7 +264,11 @@ impl NodeFolder {
 /// # Errors
 /// When the disk refuses.
 pub fn private_dir(path: &Path) -> Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).file("cannot create", path)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .file("cannot create", path)
 }
 
 /// Writes a file that only root may read, whole or not at all.
@@ -278,7 +296,8 @@ pub fn write_private(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
 /// When it cannot be read, or is not what it should be.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read(path).file("cannot read", path)?;
-    serde_json::from_slice(&text).map_err(|error| Error::State(format!("{}: {error}", path.display())))
+    serde_json::from_slice(&text)
+        .map_err(|error| Error::State(format!("{}: {error}", path.display())))
 }
 
 /// Writes a JSON file, whole or not at all.
@@ -322,7 +341,10 @@ mod tests {
         let folder = folder(&root.path().join("state"));
         let lock = folder.create().unwrap();
         write_private(&folder.kubeconfig(), "x").unwrap();
-        assert_eq!(fs::metadata(folder.kubeconfig()).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(folder.kubeconfig()).unwrap().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::metadata(folder.path()).unwrap().mode() & 0o777, 0o700);
         drop(lock);
         folder.remove().unwrap();

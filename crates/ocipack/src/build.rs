@@ -237,7 +237,15 @@ impl ImageSpec {
 }
 
 fn read_input(path: &Path) -> Result<Vec<u8>, BuildError> {
-    fs::read(path).map_err(|source| BuildError::Input {
+    let read = || {
+        // A device or a pipe may never end.
+        if fs::metadata(path)?.is_file() {
+            fs::read(path)
+        } else {
+            Err(io::Error::other("it is not a regular file"))
+        }
+    };
+    read().map_err(|source| BuildError::Input {
         path: path.to_owned(),
         source,
     })

@@ -172,7 +172,10 @@ fn run(runtime: &Runtime, archive: &Path) -> Result<String, LoadError> {
             ctr.clone(),
             vec![
                 "-a".into(),
-                socket.into(),
+                // ctr takes a relative path for the host of an address.
+                std::path::absolute(socket)
+                    .unwrap_or_else(|_| socket.clone())
+                    .into(),
                 "-n".into(),
                 namespace.into(),
                 "images".into(),

@@ -102,27 +102,36 @@ fn is_missing_namespace(status: &Status) -> bool {
     status.code == 404 && status.details.as_ref().is_some_and(|details| details.kind == "namespaces")
 }
 
-/// Whether a dry run's result differs from what is live. Times of managed
-/// fields move in every dry run, so they do not count.
+/// Whether a dry run's result differs from what is live.
 ///
 /// # Errors
 /// The live object cannot be read.
-pub(crate) async fn differs_from_live(cluster: &Cluster, target: &Target, answer: &Answer) -> Result<bool, String> {
+pub(crate) async fn differs_from_live(cluster: &Cluster, target: &Target, answer: &Answer) -> Result<bool, Refusal> {
+    let failed = |error: String| Refusal::Final(Outcome::Failed(error));
     let path = DynamicObject::url_path(&target.resource, target.namespace.as_deref());
-    let request = Request::get(format!("{path}/{}", target.object.name())).body(Vec::new()).map_err(|error| error.to_string())?;
+    let request = Request::get(format!("{path}/{}", target.object.name())).body(Vec::new());
     let reply = cluster
-        .send(&request, Retry::Transient)
+        .send(&request.map_err(|error| failed(error.to_string()))?, Retry::Transient)
         .await
-        .map_err(|error| format!("cannot read the live object: {}", mask(&target.object, &error.to_string())))?;
-    let parse = |body: &[u8]| serde_json::from_slice(body).map(without_times).map_err(|_| "the answer is no object".to_owned());
+        .map_err(|error| refusal(target, &error))?;
+    let owns_fields = answer.changed_at.is_some();
+    let parse = |body: &[u8]| match serde_json::from_slice(body) {
+        Ok(object) => Ok(comparable(object, owns_fields)),
+        Err(_) => Err(failed("the answer is no object".to_owned())),
+    };
     Ok(parse(&answer.body)? != parse(&reply.body)?)
 }
 
-fn without_times(mut object: Value) -> Value {
-    if let Some(entries) = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut) {
-        for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
-            entry.remove("time");
-        }
+/// The object without what moves although nothing changes: the times of managed
+/// fields and, where none of them is ours, the server's bookkeeping for objects
+/// that it had not tracked before.
+fn comparable(mut object: Value, owns_fields: bool) -> Value {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return object };
+    if !owns_fields {
+        metadata.remove("managedFields");
+    }
+    for entry in metadata.get_mut("managedFields").and_then(Value::as_array_mut).into_iter().flatten() {
+        entry.as_object_mut().map(|entry| entry.remove("time"));
     }
     object
 }

@@ -81,10 +81,11 @@ impl ApplyCommand {
             match text::applied(target, applied, options.dry_run) {
                 Some(line) if self.output == Results::Text => output::answer(&line),
                 Some(_) => {}
-                None => text::not_applied(target, applied).iter().for_each(|text| output::line(text)),
+                None => text::refused(target, applied).iter().for_each(|text| output::line(text)),
             }
         })
         .await;
+        text::not_sent(targets, &results).iter().for_each(|line| output::line(line));
         if self.output == Results::Text {
             output::answer(&text::summary(&results));
         }

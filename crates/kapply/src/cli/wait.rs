@@ -57,7 +57,7 @@ pub(super) async fn run(
 ) -> WaitReport {
     let report = wait(cluster, targets, timeout, interrupt, |target, status| progress.show(target, status)).await;
     progress.clear();
-    for line in text::not_ready(targets, &report, &format!("{timeout:?}")) {
+    for line in text::not_ready(targets, &report, timeout) {
         output::line(&line);
     }
     if results == Results::Text {

@@ -1,12 +1,15 @@
 //! Results as lines for people: answers for stdout, errors for stderr.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use crate::{
     apply::{Applied, Outcome},
     resolve::Target,
     wait::{End, State, WaitReport},
 };
+
+/// Objects that were not sent are named up to this number; `-o json` has them all.
+const MAX_SUBJECTS: usize = 8;
 
 /// `deployment.apps/web (namespace shop)`
 #[must_use]
@@ -37,14 +40,13 @@ pub fn applied(target: &Target, applied: &Applied, dry_run: bool) -> Option<Stri
     Some(line)
 }
 
-/// The lines for an object that was not applied; `None` for what went well.
+/// The lines for an object that was refused; `None` for what went well and what was not sent.
 #[must_use]
-pub fn not_applied(target: &Target, applied: &Applied) -> Option<String> {
+pub fn refused(target: &Target, applied: &Applied) -> Option<String> {
     let place = &target.object.place;
     let subject = subject(target);
     match &applied.outcome {
         Outcome::Failed(reason) => Some(format!("error: {place}: {subject}: {reason}")),
-        Outcome::Skipped(reason) => Some(format!("skipped: {place}: {subject}: {reason}")),
         Outcome::Conflict(conflicts) => {
             let mut text = format!("conflict: {place}: {subject}: other managers set these fields to other values:");
             for conflict in conflicts {
@@ -59,6 +61,24 @@ pub fn not_applied(target: &Target, applied: &Applied) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The lines for objects that were not sent, by reason.
+#[must_use]
+pub fn not_sent(targets: &[Target], results: &[Applied]) -> Vec<String> {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (target, applied) in targets.iter().zip(results) {
+        if let Outcome::Skipped(reason) = &applied.outcome {
+            reasons.entry(reason).or_default().push(subject(target));
+        }
+    }
+    let lines = reasons.into_iter().map(|(reason, mut subjects)| {
+        let count = subjects.len();
+        subjects.truncate(MAX_SUBJECTS);
+        let more = if count > MAX_SUBJECTS { format!(" and {} more", count - MAX_SUBJECTS) } else { String::new() };
+        format!("skipped: {reason}: {}{more}", subjects.join(", "))
+    });
+    lines.collect()
 }
 
 /// `3 objects: 1 created, 2 unchanged`
@@ -76,13 +96,13 @@ pub fn summary(results: &[Applied]) -> String {
 
 /// The lines for what did not get ready.
 #[must_use]
-pub fn not_ready(targets: &[Target], report: &WaitReport, timeout: &str) -> Vec<String> {
+pub fn not_ready(targets: &[Target], report: &WaitReport, timeout: Duration) -> Vec<String> {
     let mut lines = Vec::new();
     for (target, waited) in targets.iter().zip(&report.objects) {
         let head = match (waited.status.state, report.end) {
             (State::Ready, _) => continue,
             (State::Failed, _) => "failed".to_owned(),
-            (State::Pending, End::TimedOut) => format!("timed out after {timeout}"),
+            (State::Pending, End::TimedOut) if !timeout.is_zero() => format!("timed out after {timeout:?}"),
             (State::Pending, _) => "not ready yet".to_owned(),
         };
         let mut line = format!("{head}: {}: {}: {}", target.object.place, subject(target), waited.status.message);
@@ -108,7 +128,7 @@ mod tests {
             object: Object { value, place: Place { file: "web.yaml".into(), line: 3 }, document: 0 },
             resource: ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment")),
             namespace: Some("shop".into()),
-            defined_here: false,
+            definition: crate::resolve::Definition::Cluster,
         }
     }
 
@@ -120,7 +140,7 @@ mod tests {
             Some("deployment.apps/web created (namespace shop)")
         );
         let conflict = FieldConflict { field: ".spec.replicas".into(), manager: "hpa".into(), detail: String::new() };
-        let text = not_applied(&target(), &plain(Outcome::Conflict(vec![conflict]))).unwrap();
+        let text = refused(&target(), &plain(Outcome::Conflict(vec![conflict]))).unwrap();
         assert!(text.starts_with("conflict: web.yaml:3: deployment.apps/web (namespace shop): "), "{text}");
         assert!(text.contains("\n  .spec.replicas  is owned by \"hpa\"\n") && text.contains("--force-conflicts"), "{text}");
         assert_eq!(

@@ -13,10 +13,19 @@ const ETCD_PORT: u16 = 2379;
 pub(super) fn components(server: &NodeSpec) -> (Vec<Component>, Vec<ConfigFile>) {
     let api = format!("https://127.0.0.1:{API_PORT}");
     let files = ["controller-manager", "scheduler"].map(|name| {
-        let file = if name == "scheduler" { "scheduler.kubeconfig" } else { "controller-manager.kubeconfig" };
+        let file = if name == "scheduler" {
+            "scheduler.kubeconfig"
+        } else {
+            "controller-manager.kubeconfig"
+        };
         (file, kubeconfig::for_component(&api, pki_folder(), name))
     });
-    let components = vec![etcd(), api_server(server), controller_manager(), scheduler()];
+    let components = vec![
+        etcd(),
+        api_server(server),
+        controller_manager(),
+        scheduler(),
+    ];
     (components, files.into())
 }
 
@@ -62,13 +71,22 @@ fn api_server(server: &NodeSpec) -> Component {
         format!("--tls-cert-file={}", pki("apiserver.crt")),
         format!("--tls-private-key-file={}", pki("apiserver.key")),
         format!("--kubelet-certificate-authority={}", pki("ca.crt")),
-        format!("--kubelet-client-certificate={}", pki("apiserver-kubelet.crt")),
+        format!(
+            "--kubelet-client-certificate={}",
+            pki("apiserver-kubelet.crt")
+        ),
         format!("--kubelet-client-key={}", pki("apiserver-kubelet.key")),
         "--kubelet-preferred-address-types=InternalIP".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
         format!("--service-account-key-file={}", pki("service-account.pub")),
-        format!("--service-account-signing-key-file={}", pki("service-account.key")),
-        format!("--requestheader-client-ca-file={}", pki("front-proxy-ca.crt")),
+        format!(
+            "--service-account-signing-key-file={}",
+            pki("service-account.key")
+        ),
+        format!(
+            "--requestheader-client-ca-file={}",
+            pki("front-proxy-ca.crt")
+        ),
         "--requestheader-allowed-names=front-proxy-client".to_owned(),
         "--requestheader-extra-headers-prefix=X-Remote-Extra-".to_owned(),
         "--requestheader-group-headers=X-Remote-Group".to_owned(),
@@ -83,12 +101,16 @@ fn controller_manager() -> Component {
     let kubeconfig = config("controller-manager.kubeconfig");
     let arguments = [
         format!("--kubeconfig={kubeconfig}"),
-        format!("--authentication-kubeconfig={kubeconfig}"),
+        // Nobody but this node's own processes can ask it anything.
+        "--authentication-skip-lookup".to_owned(),
         format!("--authorization-kubeconfig={kubeconfig}"),
         "--bind-address=127.0.0.1".to_owned(),
         "--leader-elect=false".to_owned(),
         "--use-service-account-credentials".to_owned(),
-        format!("--service-account-private-key-file={}", pki("service-account.key")),
+        format!(
+            "--service-account-private-key-file={}",
+            pki("service-account.key")
+        ),
         format!("--root-ca-file={}", pki("ca.crt")),
         format!("--cluster-cidr={POD_NET}"),
         // klab numbers the nodes, and their pod networks with them.
@@ -105,7 +127,8 @@ fn scheduler() -> Component {
     let kubeconfig = config("scheduler.kubeconfig");
     let arguments = [
         format!("--kubeconfig={kubeconfig}"),
-        format!("--authentication-kubeconfig={kubeconfig}"),
+        // Nobody but this node's own processes can ask it anything.
+        "--authentication-skip-lookup".to_owned(),
         format!("--authorization-kubeconfig={kubeconfig}"),
         "--bind-address=127.0.0.1".to_owned(),
         "--leader-elect=false".to_owned(),

@@ -11,7 +11,11 @@ use crate::{
     spec::{API_PORT, NodeSpec, POD_NET},
 };
 
-pub(super) fn components(node: &NodeSpec, runtime: &Path, cgroup_root: &str) -> (Vec<Component>, Vec<ConfigFile>) {
+pub(super) fn components(
+    node: &NodeSpec,
+    runtime: &Path,
+    cgroup_root: &str,
+) -> (Vec<Component>, Vec<ConfigFile>) {
     let server = NodeSpec::server().ip();
     let api = format!("https://{server}:{API_PORT}");
     let api_serves = Some(Gate::Tcp(SocketAddr::from((server, API_PORT))));
@@ -19,13 +23,23 @@ pub(super) fn components(node: &NodeSpec, runtime: &Path, cgroup_root: &str) -> 
         ("containerd.toml", containerd_config(runtime)),
         ("cni/net.d/10-klab.conflist", cni_config(node)),
         ("kubelet.json", kubelet_config(cgroup_root)),
-        ("kubelet.kubeconfig", kubeconfig::for_component(&api, pki_folder(), "kubelet")),
+        (
+            "kubelet.kubeconfig",
+            kubeconfig::for_component(&api, pki_folder(), "kubelet"),
+        ),
         ("kube-proxy.json", kube_proxy_config(node)),
-        ("kube-proxy.kubeconfig", kubeconfig::for_component(&api, pki_folder(), "kube-proxy")),
+        (
+            "kube-proxy.kubeconfig",
+            kubeconfig::for_component(&api, pki_folder(), "kube-proxy"),
+        ),
         // The cluster has no way out, so it has no name servers to pass on.
         ("resolv.conf", "# klab: no name servers\n".to_owned()),
     ];
-    let containerd = Component::new("containerd", None, [format!("--config={}", config("containerd.toml"))]);
+    let containerd = Component::new(
+        "containerd",
+        None,
+        [format!("--config={}", config("containerd.toml"))],
+    );
     let kubelet = Component::new(
         "kubelet",
         // It gives up for seconds when either does not answer at once.
@@ -37,7 +51,11 @@ pub(super) fn components(node: &NodeSpec, runtime: &Path, cgroup_root: &str) -> 
             format!("--node-ip={}", node.ip()),
         ],
     );
-    let kube_proxy = Component::new("kube-proxy", api_serves, [format!("--config={}", config("kube-proxy.json"))]);
+    let kube_proxy = Component::new(
+        "kube-proxy",
+        api_serves,
+        [format!("--config={}", config("kube-proxy.json"))],
+    );
     (vec![containerd, kubelet, kube_proxy], files)
 }
 

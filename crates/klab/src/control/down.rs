@@ -18,7 +18,11 @@ use crate::{
 /// When the kernel does not let go of something.
 pub fn down(folder: &Folder) -> Result<bool> {
     // An `up` or a node command in progress would start new processes.
-    let lock = if folder.exists() { Some(folder.lock()?) } else { None };
+    let lock = if folder.exists() {
+        Some(folder.lock()?)
+    } else {
+        None
+    };
     let running = !process::members(&folder.path())?.is_empty();
     process::kill_members(&folder.path(), |_| true)?;
     for mount in leftover_mounts(folder)? {
@@ -32,9 +36,12 @@ pub fn down(folder: &Folder) -> Result<bool> {
 /// Nodes mount in namespaces of their own, so there are none, unless the
 /// machine's mounts are shared in a way we did not foresee.
 fn leftover_mounts(folder: &Folder) -> Result<Vec<PathBuf>> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").file("cannot read", "/proc/self/mountinfo")?;
+    let mounts =
+        fs::read_to_string("/proc/self/mountinfo").file("cannot read", "/proc/self/mountinfo")?;
     let ours = folder.path();
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4).map(PathBuf::from));
+    let points = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4).map(PathBuf::from));
     let mut left: Vec<_> = points.filter(|point| point.starts_with(&ours)).collect();
     left.reverse();
     Ok(left)

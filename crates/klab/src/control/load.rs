@@ -12,7 +12,10 @@ use std::{
 };
 
 use futures::future::try_join_all;
-use tokio::{process::Command, time::{sleep, timeout}};
+use tokio::{
+    process::Command,
+    time::{sleep, timeout},
+};
 
 use crate::{
     components::CONTAINERD_SOCKET,
@@ -22,7 +25,7 @@ use crate::{
     state::Folder,
 };
 
-const CONTAINERD_LIMIT: Duration = Duration::from_secs(60);
+const CONTAINERD_LIMIT: Duration = Duration::from_mins(1);
 
 /// Checks an archive, keeps it, and imports it on every running node. Returns
 /// the image's name and digest.
@@ -33,7 +36,10 @@ pub async fn load(folder: &Folder, archive: &Path) -> Result<images::Kept> {
     let _lock = folder.lock()?;
     let spec = folder.spec()?;
     if spec.control_plane_only {
-        return Err(Error::State(format!("cluster {} is a control plane only: it runs no images", spec.name)));
+        return Err(Error::State(format!(
+            "cluster {} is a control plane only: it runs no images",
+            spec.name
+        )));
     }
     let kept = images::keep(folder, archive)?;
     import(folder, &spec.nodes, std::slice::from_ref(&kept.archive)).await?;
@@ -43,8 +49,15 @@ pub async fn load(folder: &Folder, archive: &Path) -> Result<images::Kept> {
 /// Imports everything the cluster keeps on these nodes.
 pub(super) async fn import_kept(folder: &Folder, nodes: &[NodeSpec]) -> Result<()> {
     let mut archives = Vec::new();
-    for entry in fs::read_dir(folder.images()).file("cannot list", folder.images())?.flatten() {
-        if entry.path().extension().is_some_and(|extension| extension == "tar") {
+    for entry in fs::read_dir(folder.images())
+        .file("cannot list", folder.images())?
+        .flatten()
+    {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "tar")
+        {
             archives.push(entry.path());
         }
     }
@@ -56,7 +69,9 @@ async fn import(folder: &Folder, nodes: &[NodeSpec], archives: &[PathBuf]) -> Re
     let ctr = runtime::folder()?.join("ctr");
     try_join_all(nodes.iter().map(async |node| {
         // A stopped node gets them when it starts.
-        let Some(init) = process::node_init(&folder.path(), &node.name)? else { return Ok(()) };
+        let Some(init) = process::node_init(&folder.path(), &node.name)? else {
+            return Ok(());
+        };
         let socket = PathBuf::from(format!("/proc/{}/root{CONTAINERD_SOCKET}", init.pid));
         wait_for(&socket, &node.name).await?;
         for archive in archives {
@@ -76,7 +91,10 @@ async fn wait_for(socket: &Path, node: &str) -> Result<()> {
         }
     };
     timeout(CONTAINERD_LIMIT, wait).await.map_err(|_| {
-        Error::Component(format!("containerd on {node} does not serve after {} s", CONTAINERD_LIMIT.as_secs()))
+        Error::Component(format!(
+            "containerd on {node} does not serve after {} s",
+            CONTAINERD_LIMIT.as_secs()
+        ))
     })
 }
 
@@ -95,5 +113,8 @@ async fn import_one(ctr: &Path, socket: &Path, archive: &Path, node: &str) -> Re
     }
     let words = String::from_utf8_lossy(&output.stderr);
     let last = words.lines().last().unwrap_or("it said nothing");
-    Err(Error::Component(format!("containerd on {node} refused {}: {last}", archive.display())))
+    Err(Error::Component(format!(
+        "containerd on {node} refused {}: {last}",
+        archive.display()
+    )))
 }

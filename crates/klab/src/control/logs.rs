@@ -23,10 +23,20 @@ pub fn path(folder: &Folder, node: &str, component: &str) -> Result<PathBuf> {
     let mut names: Vec<_> = fs::read_dir(&logs)
         .file("cannot list", &logs)?
         .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".log").map(str::to_owned))
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_suffix(".log")
+                .map(str::to_owned)
+        })
         .collect();
     names.sort();
-    Err(Error::State(format!("node {} has no log of {component}; it has: {}", node.name, names.join(", "))))
+    Err(Error::State(format!(
+        "node {} has no log of {component}; it has: {}",
+        node.name,
+        names.join(", ")
+    )))
 }
 
 /// Copies a log to standard output.

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::{no_such_node, up};
 use crate::{
     api,
@@ -22,7 +24,10 @@ pub async fn add(folder: &Folder, progress: &Progress) -> Result<NodeSpec> {
     let _lock = folder.lock()?;
     let mut spec = folder.spec()?;
     if spec.control_plane_only {
-        return Err(Error::State(format!("cluster {} is a control plane only: it runs no nodes", spec.name)));
+        return Err(Error::State(format!(
+            "cluster {} is a control plane only: it runs no nodes",
+            spec.name
+        )));
     }
     let node = spec
         .next_agent()
@@ -33,7 +38,7 @@ pub async fn add(folder: &Folder, progress: &Progress) -> Result<NodeSpec> {
     let started = async {
         up::write_node(folder, &spec, &node, &Authorities::load(folder)?)?;
         launch::start(folder, &node)?;
-        up::make_ready(folder, std::slice::from_ref(&node), progress).await
+        up::make_ready(folder, std::slice::from_ref(&node), None, progress).await
     };
     match started.await {
         Ok(()) => Ok(node),
@@ -67,11 +72,16 @@ pub async fn start(folder: &Folder, name: &str, progress: &Progress) -> Result<(
     }
     // Whatever a kill left of its former life.
     launch::sweep(folder, name)?;
+    let since = Timestamp::now();
     launch::start(folder, node)?;
     if spec.control_plane_only {
-        return api::ready(&api::client(folder).await?, std::time::Duration::from_secs(60)).await;
+        return api::ready(
+            &api::client(folder).await?,
+            std::time::Duration::from_mins(1),
+        )
+        .await;
     }
-    up::make_ready(folder, std::slice::from_ref(node), progress).await
+    up::make_ready(folder, std::slice::from_ref(node), Some(since), progress).await
 }
 
 /// Removes an agent for good.

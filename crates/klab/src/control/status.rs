@@ -48,13 +48,22 @@ pub async fn status(folder: &Folder) -> Result<Status> {
     let spec = folder.spec()?;
     let client = api::client(folder).await?;
     let api_ready = api::readyz(&client).await.is_ok();
-    let known = if api_ready { Some(api::list_nodes(&client).await?) } else { None };
+    let known = if api_ready {
+        Some(api::list_nodes(&client).await?)
+    } else {
+        None
+    };
     let mut nodes = Vec::new();
     for node in &spec.nodes {
-        let ready = known.as_ref().filter(|_| !spec.control_plane_only).map(|known| {
-            let named = known.iter().find(|seen| seen.metadata.name.as_deref() == Some(&node.name));
-            named.is_some_and(|seen| api::not_ready_because(seen).is_none())
-        });
+        let ready = known
+            .as_ref()
+            .filter(|_| !spec.control_plane_only)
+            .map(|known| {
+                let named = known
+                    .iter()
+                    .find(|seen| seen.metadata.name.as_deref() == Some(&node.name));
+                named.is_some_and(|seen| api::not_ready_because(seen).is_none())
+            });
         nodes.push(NodeStatus {
             name: node.name.clone(),
             running: process::node_init(&folder.path(), &node.name)?.is_some(),
@@ -65,7 +74,9 @@ pub async fn status(folder: &Folder) -> Result<Status> {
     }
     Ok(Status {
         name: spec.name.to_string(),
-        server: spec.api_port.map(|port| format!("https://127.0.0.1:{port}")),
+        server: spec
+            .api_port
+            .map(|port| format!("https://127.0.0.1:{port}")),
         api_ready,
         kubeconfig: folder.kubeconfig().display().to_string(),
         runtime: spec.runtime.display().to_string(),
@@ -97,7 +108,11 @@ impl Status {
                 Some(false) => "NotReady",
                 None => "-",
             };
-            let _ = writeln!(text, "{:<10} {process:<8} {ready:<9} {:<14} {}", node.name, node.ip, node.pod_cidr);
+            let _ = writeln!(
+                text,
+                "{:<10} {process:<8} {ready:<9} {:<14} {}",
+                node.name, node.ip, node.pod_cidr
+            );
         }
         text
     }

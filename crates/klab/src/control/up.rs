@@ -1,6 +1,12 @@
 //! `klab up`: from nothing to a cluster whose nodes are Ready.
 
-use std::{fs, time::{Duration, Instant}};
+use std::{
+    fmt::Write as _,
+    fs,
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::jiff::Timestamp;
 
 use super::{down, load};
 use crate::{
@@ -17,7 +23,7 @@ use crate::{
 };
 
 const API_LIMIT: Duration = Duration::from_secs(90);
-const NODES_LIMIT: Duration = Duration::from_secs(120);
+const NODES_LIMIT: Duration = Duration::from_mins(2);
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -41,7 +47,9 @@ pub async fn up(folder: &Folder, options: &Options, progress: &Progress) -> Resu
     check_machine()?;
     let runtime = runtime::ensure(progress)?;
 
-    let lock = folder.create().map_err(|error| existing(folder).unwrap_or(error))?;
+    let lock = folder
+        .create()
+        .map_err(|error| existing(folder).unwrap_or(error))?;
     let result = tokio::select! {
         result = start(folder, options, runtime, progress) => result,
         signal = interrupted() => Err(Error::State(format!("interrupted by {signal}"))),
@@ -49,7 +57,11 @@ pub async fn up(folder: &Folder, options: &Options, progress: &Progress) -> Resu
     drop(lock);
     match result {
         Ok(spec) => {
-            progress.say(&format!("cluster {} is up after {:.1} s", spec.name, started.elapsed().as_secs_f64()));
+            progress.say(&format!(
+                "cluster {} is up after {:.1} s",
+                spec.name,
+                started.elapsed().as_secs_f64()
+            ));
             Ok(spec)
         }
         Err(error) if options.keep_failed => Err(Error::State(format!(
@@ -66,9 +78,10 @@ pub async fn up(folder: &Folder, options: &Options, progress: &Progress) -> Resu
 
 async fn interrupted() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -110,7 +123,9 @@ fn check_machine() -> Result<()> {
     if nft.is_ok_and(|status| status.success()) {
         Ok(())
     } else {
-        Err(Error::Machine("kube-proxy needs nft; install it with: apt-get install nftables".to_owned()))
+        Err(Error::Machine(
+            "kube-proxy needs nft; install it with: apt-get install nftables".to_owned(),
+        ))
     }
 }
 
@@ -120,10 +135,16 @@ async fn start(
     runtime: std::path::PathBuf,
     progress: &Progress,
 ) -> Result<ClusterSpec> {
-    let agents = if options.control_plane_only { 0 } else { options.nodes - 1 };
+    let agents = if options.control_plane_only {
+        0
+    } else {
+        options.nodes - 1
+    };
     let mut spec = ClusterSpec {
         name: folder.name().clone(),
-        nodes: std::iter::once(NodeSpec::server()).chain((1..=agents).map(NodeSpec::agent)).collect(),
+        nodes: std::iter::once(NodeSpec::server())
+            .chain((1..=agents).map(NodeSpec::agent))
+            .collect(),
         control_plane_only: options.control_plane_only,
         runtime,
         api_port: None,
@@ -145,8 +166,13 @@ async fn start(
     let admin = authorities.admin()?;
     let context = format!("klab-{}", spec.name);
     let url = format!("https://127.0.0.1:{port}");
-    let admin_config =
-        kubeconfig::for_admin(&context, &url, authorities.cluster.certificate(), &admin.certificate, &admin.key);
+    let admin_config = kubeconfig::for_admin(
+        &context,
+        &url,
+        authorities.cluster.certificate(),
+        &admin.certificate,
+        &admin.key,
+    );
     write_private(&folder.kubeconfig(), admin_config)?;
     for node in &spec.nodes {
         launch::start(folder, node)?;
@@ -154,10 +180,12 @@ async fn start(
 
     let step = progress.step("API server");
     let client = api::client(folder).await?;
-    api::ready(&client, API_LIMIT).await.map_err(|error| with_logs(folder, error))?;
+    api::ready(&client, API_LIMIT)
+        .await
+        .map_err(|error| with_logs(folder, error))?;
     step.done(&format!("ready at {url}"));
     if !spec.control_plane_only {
-        make_ready(folder, &spec.nodes, progress).await?;
+        make_ready(folder, &spec.nodes, None, progress).await?;
     }
     spec.complete = true;
     folder.save(&spec)?;
@@ -178,18 +206,33 @@ pub(super) fn write_node(
     if node.is_server() {
         authorities.equip_server(node, &pki)?;
     }
-    components::write_node(spec, node, &own, &cgroup::kubelet_root(&spec.name, &node.name))
+    components::write_node(
+        spec,
+        node,
+        &own,
+        &cgroup::kubelet_root(&spec.name, &node.name),
+    )
 }
 
-/// Gives running nodes the cluster's images, and waits until they are Ready.
-pub(super) async fn make_ready(folder: &Folder, nodes: &[NodeSpec], progress: &Progress) -> Result<()> {
+/// Gives running nodes the cluster's images, and waits until they are Ready:
+/// with `since`, until their kubelets say so after that.
+pub(super) async fn make_ready(
+    folder: &Folder,
+    nodes: &[NodeSpec],
+    since: Option<Timestamp>,
+    progress: &Progress,
+) -> Result<()> {
     let step = progress.step("nodes");
     let client = api::client(folder).await?;
-    load::import_kept(folder, nodes).await.map_err(|error| with_logs(folder, error))?;
-    step.detail("images imported");
-    api::nodes_ready(&client, nodes, NODES_LIMIT, |name| step.detail(&format!("{name} is Ready")))
+    load::import_kept(folder, nodes)
         .await
         .map_err(|error| with_logs(folder, error))?;
+    step.detail("images imported");
+    api::nodes_ready(&client, nodes, since, NODES_LIMIT, |name| {
+        step.detail(&format!("{name} is Ready"));
+    })
+    .await
+    .map_err(|error| with_logs(folder, error))?;
     let names: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
     step.done(&format!("Ready: {}", names.join(", ")));
     Ok(())
@@ -198,13 +241,25 @@ pub(super) async fn make_ready(folder: &Folder, nodes: &[NodeSpec], progress: &P
 /// Adds what the nodes' PID 1s said last: which component keeps ending, and why.
 fn with_logs(folder: &Folder, error: Error) -> Error {
     let mut text = error.to_string();
-    let Ok(spec) = folder_spec(folder) else { return error };
+    let Ok(spec) = folder_spec(folder) else {
+        return error;
+    };
     for node in &spec.nodes {
         let log = folder.node(&node.name).log();
         let init = child::last_lines(&log.join("init.log"), 1);
-        let Some(component) = init.strip_prefix("init: ").and_then(|line| line.split(' ').next()) else { continue };
+        let Some(component) = init
+            .strip_prefix("init: ")
+            .and_then(|line| line.split(' ').next())
+        else {
+            continue;
+        };
         let words = child::last_lines(&log.join(format!("{component}.log")), 3);
-        text.push_str(&format!("\n  {}: {init}\n    {}", node.name, words.replace('\n', "\n    ")));
+        let _ = write!(
+            text,
+            "\n  {}: {init}\n    {}",
+            node.name,
+            words.replace('\n', "\n    ")
+        );
     }
     Error::Component(text)
 }

@@ -46,7 +46,9 @@ pub fn plug_in(node: &NodeSpec, switch_pid: i32) -> Result<()> {
         links.set_route(node.pod_net(), node.ip()).await
     })?;
     in_namespace(own.as_fd(), async |links| {
-        links.set_route((std::net::Ipv4Addr::UNSPECIFIED, 0), SWITCH).await
+        links
+            .set_route((std::net::Ipv4Addr::UNSPECIFIED, 0), SWITCH)
+            .await
     })
 }
 
@@ -65,7 +67,8 @@ pub fn cut(folder: &Folder, node: &NodeSpec) -> Result<()> {
     let switch = namespace_of(switch.pid)?;
     let original = namespace_of(std::process::id().cast_signed())?;
     let done = in_namespace(switch.as_fd(), async |links| links.down(&node.name).await);
-    nix::sched::setns(original.as_fd(), CloneFlags::CLONE_NEWNET).system("cannot leave the switch's network")?;
+    nix::sched::setns(original.as_fd(), CloneFlags::CLONE_NEWNET)
+        .system("cannot leave the switch's network")?;
     done
 }
 
@@ -74,8 +77,11 @@ fn in_namespace(
     namespace: std::os::fd::BorrowedFd<'_>,
     work: impl AsyncFnOnce(&Links) -> Result<()>,
 ) -> Result<()> {
-    nix::sched::setns(namespace, CloneFlags::CLONE_NEWNET).system("cannot enter a network namespace")?;
-    let runtime = Builder::new_current_thread().enable_all().build().system("cannot start")?;
+    nix::sched::setns(namespace, CloneFlags::CLONE_NEWNET)
+        .system("cannot enter a network namespace")?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .system("cannot start")?;
     runtime.block_on(async { work(&Links::open()?).await })
 }
-

@@ -30,7 +30,10 @@ pub async fn forward(listener: TcpListener, target: SocketAddr) {
 
 async fn pass(mut client: TcpStream, target: SocketAddr) {
     // Closing the client's connection is the answer when the server is not there.
-    let Ok(Ok(mut server)) = timeout(Duration::from_secs(5), TcpStream::connect(target)).await else { return };
+    let Ok(Ok(mut server)) = timeout(Duration::from_secs(5), TcpStream::connect(target)).await
+    else {
+        return;
+    };
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
     let _ = copy_bidirectional(&mut client, &mut server).await;

@@ -44,14 +44,17 @@ impl Links {
 
     async fn index(&self, name: &str) -> Result<u32> {
         let link = self.find(name).await?;
-        link.map(|link| link.header.index).ok_or_else(|| Error::State(format!("there is no link {name}")))
+        link.map(|link| link.header.index)
+            .ok_or_else(|| Error::State(format!("there is no link {name}")))
     }
 
     async fn change(
         &self,
         name: &str,
         what: &str,
-        change: impl FnOnce(rtnetlink::LinkMessageBuilder<LinkUnspec>) -> rtnetlink::LinkMessageBuilder<LinkUnspec>,
+        change: impl FnOnce(
+            rtnetlink::LinkMessageBuilder<LinkUnspec>,
+        ) -> rtnetlink::LinkMessageBuilder<LinkUnspec>,
     ) -> Result<()> {
         let index = self.index(name).await?;
         let message = change(LinkUnspec::new_with_index(index)).build();
@@ -64,7 +67,12 @@ impl Links {
     /// # Errors
     /// When the kernel refuses.
     pub async fn add_bridge(&self, name: &str) -> Result<()> {
-        let done = self.handle.link().add(LinkBridge::new(name).build()).execute().await;
+        let done = self
+            .handle
+            .link()
+            .add(LinkBridge::new(name).build())
+            .execute()
+            .await;
         done.map_err(|error| network(format!("making bridge {name}"), error))
     }
 
@@ -73,7 +81,12 @@ impl Links {
     /// # Errors
     /// When the kernel refuses.
     pub async fn add_cable(&self, name: &str, peer: &str) -> Result<()> {
-        let done = self.handle.link().add(LinkVeth::new(name, peer).build()).execute().await;
+        let done = self
+            .handle
+            .link()
+            .add(LinkVeth::new(name, peer).build())
+            .execute()
+            .await;
         done.map_err(|error| network(format!("making cable {name}–{peer}"), error))
     }
 
@@ -82,7 +95,9 @@ impl Links {
     /// # Errors
     /// When the kernel refuses.
     pub async fn remove(&self, name: &str) -> Result<()> {
-        let Some(link) = self.find(name).await? else { return Ok(()) };
+        let Some(link) = self.find(name).await? else {
+            return Ok(());
+        };
         let done = self.handle.link().del(link.header.index).execute().await;
         done.map_err(|error| network(format!("removing link {name}"), error))
     }
@@ -92,7 +107,10 @@ impl Links {
     /// # Errors
     /// When the kernel refuses.
     pub async fn give_to(&self, name: &str, namespace: BorrowedFd<'_>) -> Result<()> {
-        self.change(name, "moving link", |link| link.setns_by_fd(namespace.as_raw_fd())).await
+        self.change(name, "moving link", |link| {
+            link.setns_by_fd(namespace.as_raw_fd())
+        })
+        .await
     }
 
     /// Plugs a link into a bridge.
@@ -101,7 +119,8 @@ impl Links {
     /// When the kernel refuses.
     pub async fn plug_into(&self, name: &str, bridge: &str) -> Result<()> {
         let bridge = self.index(bridge).await?;
-        self.change(name, "plugging in", |link| link.controller(bridge)).await
+        self.change(name, "plugging in", |link| link.controller(bridge))
+            .await
     }
 
     /// Gives a link its hardware address.
@@ -109,7 +128,8 @@ impl Links {
     /// # Errors
     /// When the kernel refuses.
     pub async fn set_mac(&self, name: &str, mac: [u8; 6]) -> Result<()> {
-        self.change(name, "addressing", |link| link.address(mac.to_vec())).await
+        self.change(name, "addressing", |link| link.address(mac.to_vec()))
+            .await
     }
 
     /// Turns a link on.
@@ -117,7 +137,8 @@ impl Links {
     /// # Errors
     /// When the kernel refuses.
     pub async fn up(&self, name: &str) -> Result<()> {
-        self.change(name, "turning on", rtnetlink::LinkMessageBuilder::up).await
+        self.change(name, "turning on", rtnetlink::LinkMessageBuilder::up)
+            .await
     }
 
     /// Turns a link off: from now on no packet passes.
@@ -125,7 +146,8 @@ impl Links {
     /// # Errors
     /// When the kernel refuses.
     pub async fn down(&self, name: &str) -> Result<()> {
-        self.change(name, "turning off", rtnetlink::LinkMessageBuilder::down).await
+        self.change(name, "turning off", rtnetlink::LinkMessageBuilder::down)
+            .await
     }
 
     /// Gives a link an IPv4 address.
@@ -134,8 +156,18 @@ impl Links {
     /// When the kernel refuses.
     pub async fn add_address(&self, name: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {
         let index = self.index(name).await?;
-        let done = self.handle.address().add(index, address.into(), prefix).execute().await;
-        done.map_err(|error| network(format!("giving {name} the address {address}/{prefix}"), error))
+        let done = self
+            .handle
+            .address()
+            .add(index, address.into(), prefix)
+            .execute()
+            .await;
+        done.map_err(|error| {
+            network(
+                format!("giving {name} the address {address}/{prefix}"),
+                error,
+            )
+        })
     }
 
     /// Sends packets for a network to a gateway, whatever the route was before.

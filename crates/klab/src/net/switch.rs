@@ -5,7 +5,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use nix::sched::{CloneFlags, unshare};
@@ -28,15 +28,17 @@ pub const BRIDGE: &str = "nodes";
 /// # Errors
 /// When the port is taken or the kernel refuses; the text says what the switch said.
 pub fn start(folder: &Folder, port: Option<u16>) -> Result<u16> {
-    let mut command = Command::new(own_program());
+    let mut command = own_program();
     command
         .args(["internal", "switch", &port.unwrap_or(0).to_string()])
         .env(MEMBER_VARIABLE, marker(&folder.path(), SWITCH_ROLE))
         .stdin(Stdio::null());
     let answer = child::start_and_listen(command, &folder.switch_log(), "the switch")?;
-    answer
-        .parse()
-        .map_err(|_| crate::Error::Component(format!("the switch answered {answer:?} instead of its port")))
+    answer.parse().map_err(|_| {
+        crate::Error::Component(format!(
+            "the switch answered {answer:?} instead of its port"
+        ))
+    })
 }
 
 /// The switch's own life: never returns unless it cannot start.
@@ -45,18 +47,28 @@ pub fn start(folder: &Folder, port: Option<u16>) -> Result<u16> {
 /// When the port is taken or the kernel refuses.
 pub fn run(port: u16) -> Result<()> {
     nix::unistd::setsid().system("cannot start a session")?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .system(format!("cannot listen on 127.0.0.1:{port}; is another program using it?"))?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).system(format!(
+        "cannot listen on 127.0.0.1:{port}; is another program using it?"
+    ))?;
     let port = listener.local_addr().system("cannot read the port")?.port();
     unshare(CloneFlags::CLONE_NEWNET).system("cannot make a network namespace")?;
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().system("cannot start")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .system("cannot start")?;
     runtime.block_on(async {
         prepare().await?;
-        listener.set_nonblocking(true).system("cannot use the port")?;
+        listener
+            .set_nonblocking(true)
+            .system("cannot use the port")?;
         let listener = tokio::net::TcpListener::from_std(listener).system("cannot use the port")?;
         child::report_ready(&port.to_string())?;
-        forward(listener, SocketAddr::from((NodeSpec::server().ip(), API_PORT))).await;
+        forward(
+            listener,
+            SocketAddr::from((NodeSpec::server().ip(), API_PORT)),
+        )
+        .await;
         Ok(())
     })
 }

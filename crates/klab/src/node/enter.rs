@@ -1,10 +1,6 @@
 //! `klab exec`: a command on a node.
 
-use std::{
-    fs::File,
-    os::fd::AsFd,
-    process::ExitStatus,
-};
+use std::{fs::File, os::fd::AsFd, process::ExitStatus};
 
 use nix::{
     sched::{CloneFlags, setns},
@@ -27,13 +23,21 @@ use crate::{
 /// When the node does not run, or has no such command.
 pub fn exec(folder: &Folder, node: &str, command: &[String]) -> Result<ExitStatus> {
     let spec = folder.spec()?;
-    let node = spec.node(node).ok_or_else(|| crate::control::no_such_node(&spec, node))?;
+    let node = spec
+        .node(node)
+        .ok_or_else(|| crate::control::no_such_node(&spec, node))?;
     let init = process::node_init(&folder.path(), &node.name)?.ok_or_else(|| {
         let start = folder.command(&format!("node start {}", node.name));
-        Error::State(format!("node {} is stopped; start it with: {start}", node.name))
+        Error::State(format!(
+            "node {} is stopped; start it with: {start}",
+            node.name
+        ))
     })?;
     enter(init.pid)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().system("cannot start")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .system("cannot start")?;
     runtime.block_on(run(command, &spec.runtime))
 }
 
@@ -48,7 +52,9 @@ fn enter(pid: i32) -> Result<()> {
     ]
     .map(|(name, flag)| {
         let path = format!("/proc/{pid}/ns/{name}");
-        File::open(&path).file("cannot open", path).map(|file| (file, flag))
+        File::open(&path)
+            .file("cannot open", path)
+            .map(|file| (file, flag))
     });
     let folder = std::env::current_dir().ok();
     for namespace in namespaces {
@@ -63,10 +69,13 @@ fn enter(pid: i32) -> Result<()> {
 }
 
 async fn run(command: &[String], runtime: &std::path::Path) -> Result<ExitStatus> {
-    let (program, arguments) =
-        command.split_first().ok_or_else(|| Error::State("no command was given".to_owned()))?;
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| Error::State("no command was given".to_owned()))?;
     let mut folders = vec![runtime.to_owned()];
-    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    folders.extend(std::env::split_paths(
+        &std::env::var_os("PATH").unwrap_or_default(),
+    ));
     let path = std::env::join_paths(folders)
         .map_err(|error| Error::State(format!("PATH is unusable: {error}")))?;
     let mut child = tokio::process::Command::new(program)

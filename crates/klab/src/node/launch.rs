@@ -1,9 +1,6 @@
 //! From a node's folder to its running PID 1.
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-};
+use std::{fs, process::Stdio};
 
 use nix::{
     sched::{CloneFlags, unshare},
@@ -31,14 +28,18 @@ pub fn start(folder: &Folder, node: &NodeSpec) -> Result<()> {
     }
     let state = folder.node(&node.name);
     fs::create_dir_all(state.log()).file("cannot create", state.log())?;
-    let mut command = Command::new(own_program());
+    let mut command = own_program();
     command
         .args(["internal", "launch"])
         .arg(folder.path())
         .arg(&node.name)
         .env(MEMBER_VARIABLE, marker(&folder.path(), &node.name))
         .stdin(Stdio::null());
-    child::start_and_listen(command, &state.log().join("init.log"), &format!("node {}", node.name))?;
+    child::start_and_listen(
+        command,
+        &state.log().join("init.log"),
+        &format!("node {}", node.name),
+    )?;
     Ok(())
 }
 
@@ -49,8 +50,12 @@ pub fn start(folder: &Folder, node: &NodeSpec) -> Result<()> {
 pub fn run(folder: &Folder, node: &str) -> Result<()> {
     nix::unistd::setsid().system("cannot start a session")?;
     let plan: NodePlan = read_json(&folder.node(node).plan())?;
-    let switch = process::switch(&folder.path())?
-        .ok_or_else(|| Error::State(format!("the switch of cluster {} does not run", folder.name())))?;
+    let switch = process::switch(&folder.path())?.ok_or_else(|| {
+        Error::State(format!(
+            "the switch of cluster {} does not run",
+            folder.name()
+        ))
+    })?;
 
     cgroup::detect()?.create(folder.name(), node)?;
     cable::plug_in(&plan.node, switch.pid)?;
@@ -62,7 +67,7 @@ pub fn run(folder: &Folder, node: &str) -> Result<()> {
 
     // The next process is the first of the new PID namespace. It inherits the
     // standard output that `start` listens to, and says when it is ready.
-    let mut init = Command::new(own_program());
+    let mut init = own_program();
     init.args(["internal", "init"]).arg(folder.path()).arg(node);
     init.spawn().system("cannot start the node's PID 1")?;
     Ok(())

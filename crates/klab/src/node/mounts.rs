@@ -37,19 +37,40 @@ pub(super) fn prepare(folder: &NodeFolder) -> Result<()> {
         bind(&own, Path::new(path))?;
     }
     let no_flags = MsFlags::empty();
-    mount(Some("tmpfs"), "/run", Some("tmpfs"), no_flags, Some("mode=755")).file("cannot mount", "/run")?;
-    mount(Some("proc"), "/proc", Some("proc"), no_flags, None::<&str>).file("cannot mount", "/proc")?;
+    mount(
+        Some("tmpfs"),
+        "/run",
+        Some("tmpfs"),
+        no_flags,
+        Some("mode=755"),
+    )
+    .file("cannot mount", "/run")?;
+    mount(Some("proc"), "/proc", Some("proc"), no_flags, None::<&str>)
+        .file("cannot mount", "/proc")?;
     propagate(MsFlags::MS_SHARED)?;
     shield_sysctls()
 }
 
 fn propagate(kind: MsFlags) -> Result<()> {
-    mount(None::<&str>, "/", None::<&str>, kind | MsFlags::MS_REC, None::<&str>)
-        .file("cannot change the propagation of", "/")
+    mount(
+        None::<&str>,
+        "/",
+        None::<&str>,
+        kind | MsFlags::MS_REC,
+        None::<&str>,
+    )
+    .file("cannot change the propagation of", "/")
 }
 
 fn bind(from: &Path, onto: &Path) -> Result<()> {
-    mount(Some(from), onto, None::<&str>, MsFlags::MS_BIND, None::<&str>).file("cannot mount over", onto)
+    mount(
+        Some(from),
+        onto,
+        None::<&str>,
+        MsFlags::MS_BIND,
+        None::<&str>,
+    )
+    .file("cannot mount over", onto)
 }
 
 fn shield_sysctls() -> Result<()> {

@@ -50,7 +50,9 @@ pub(super) fn run(plan: NodePlan) -> ! {
         // As PID 1, also the parent of every orphan of the node.
         match waitpid(None, None) {
             Ok(status) => {
-                let ended = status.pid().and_then(|pid| running.lock().remove(&pid.as_raw()));
+                let ended = status
+                    .pid()
+                    .and_then(|pid| running.lock().remove(&pid.as_raw()));
                 if let Some(component) = ended {
                     eprintln!("init: {} ended: {}", component.name, describe(status));
                     start(component, RESTART_DELAY, &running, &runtime);
@@ -127,6 +129,8 @@ fn spawn(component: &Component, runtime: &Path) -> Result<i32> {
 fn search_path(runtime: &Path) -> OsString {
     let inherited = env::var_os("PATH").unwrap_or_default();
     let standard = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(Into::into);
-    let folders = std::iter::once(runtime.to_owned()).chain(env::split_paths(&inherited)).chain(standard);
+    let folders = std::iter::once(runtime.to_owned())
+        .chain(env::split_paths(&inherited))
+        .chain(standard);
     env::join_paths(folders).unwrap_or(inherited)
 }

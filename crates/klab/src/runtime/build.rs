@@ -41,7 +41,13 @@ pub(super) fn build(folder: &Path, progress: &Progress) -> Result<()> {
     fs::create_dir_all(&programs).file("cannot create", &programs)?;
     progress.say("building the cluster's programs once; this takes some minutes");
     for (done, module) in MODULES.iter().enumerate() {
-        build_module(module, &unfinished, &programs, &format!("{}/{}", done + 1, MODULES.len()), progress)?;
+        build_module(
+            module,
+            &unfinished,
+            &programs,
+            &format!("{}/{}", done + 1, MODULES.len()),
+            progress,
+        )?;
     }
     for (name, target) in LINKS {
         symlink(target, programs.join(name)).file("cannot link", programs.join(name))?;
@@ -51,7 +57,12 @@ pub(super) fn build(folder: &Path, progress: &Progress) -> Result<()> {
 
 fn check_tools() -> Result<()> {
     let runs = |program: &str, argument: &str| {
-        Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+        Command::new(program)
+            .arg(argument)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|s| s.success())
     };
     let mut missing = Vec::new();
     if !runs("go", "version") {
@@ -60,17 +71,32 @@ fn check_tools() -> Result<()> {
     if !runs("cc", "--version") {
         missing.push("a C compiler (apt-get install gcc libc6-dev)");
     }
-    if !Command::new("pkg-config").args(["--exists", "libseccomp"]).status().is_ok_and(|s| s.success()) {
-        missing.push("libseccomp's headers and pkg-config (apt-get install libseccomp-dev pkg-config)");
+    if !Command::new("pkg-config")
+        .args(["--exists", "libseccomp"])
+        .status()
+        .is_ok_and(|s| s.success())
+    {
+        missing.push(
+            "libseccomp's headers and pkg-config (apt-get install libseccomp-dev pkg-config)",
+        );
     }
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(Error::Machine(format!("to build the cluster's programs, klab needs: {}", missing.join("; "))))
+        Err(Error::Machine(format!(
+            "to build the cluster's programs, klab needs: {}",
+            missing.join("; ")
+        )))
     }
 }
 
-fn build_module(module: &Module, work: &Path, programs: &Path, number: &str, progress: &Progress) -> Result<()> {
+fn build_module(
+    module: &Module,
+    work: &Path,
+    programs: &Path,
+    number: &str,
+    progress: &Progress,
+) -> Result<()> {
     let source = work.join("src").join(module.name);
     fs::create_dir_all(&source).file("cannot create", &source)?;
     for (name, content) in module.files {
@@ -81,13 +107,25 @@ fn build_module(module: &Module, work: &Path, programs: &Path, number: &str, pro
     // "-o" with a final slash puts every main package into the folder.
     let (flags, package) = module.arguments.split_at(module.arguments.len() - 1);
     let mut go = Command::new("go")
-        .args(["build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o"])
+        .args([
+            "build",
+            "-v",
+            "-mod=readonly",
+            "-trimpath",
+            "-buildvcs=false",
+            "-o",
+        ])
         .arg(format!("{}/", programs.display()))
         .args(flags)
         .args(package)
         .current_dir(&source)
         // The caller's settings must not change what is built.
-        .envs([("GOFLAGS", ""), ("GOWORK", "off"), ("GOTOOLCHAIN", "local"), ("GOOS", "linux")])
+        .envs([
+            ("GOFLAGS", ""),
+            ("GOWORK", "off"),
+            ("GOTOOLCHAIN", "local"),
+            ("GOOS", "linux"),
+        ])
         .env_remove("GOEXPERIMENT")
         .envs(module.environment.iter().copied())
         .stdin(Stdio::null())
@@ -97,7 +135,10 @@ fn build_module(module: &Module, work: &Path, programs: &Path, number: &str, pro
         .system("cannot start go")?;
     let mut said = Vec::new();
     if let Some(stderr) = go.stderr.take() {
-        for line in BufReader::new(stderr).lines().map_while(std::result::Result::ok) {
+        for line in BufReader::new(stderr)
+            .lines()
+            .map_while(std::result::Result::ok)
+        {
             step.detail(&line);
             said.push(line);
         }
@@ -105,8 +146,16 @@ fn build_module(module: &Module, work: &Path, programs: &Path, number: &str, pro
     let status = go.wait().system("cannot wait for go")?;
     if !status.success() {
         let last = &said[said.len().saturating_sub(8)..];
-        return Err(Error::Component(format!("go could not build {}:\n  {}", module.name, last.join("\n  "))));
+        return Err(Error::Component(format!(
+            "go could not build {}:\n  {}",
+            module.name,
+            last.join("\n  ")
+        )));
     }
-    step.done(&format!("{} ({} s)", module.programs.join(", "), started.elapsed().as_secs()));
+    step.done(&format!(
+        "{} ({} s)",
+        module.programs.join(", "),
+        started.elapsed().as_secs()
+    ));
     Ok(())
 }

@@ -45,7 +45,13 @@ pub(super) const MODULES: &[Module] = &[
     Module {
         name: "containerd",
         files: files!("containerd": "go.mod", "go.sum"),
-        arguments: &["-tags", "no_btrfs,no_zfs,no_devmapper", "-ldflags", PLAIN, "tool"],
+        arguments: &[
+            "-tags",
+            "no_btrfs,no_zfs,no_devmapper",
+            "-ldflags",
+            PLAIN,
+            "tool",
+        ],
         environment: &[PURE_GO],
         programs: &["containerd", "containerd-shim-runc-v2", "ctr"],
     },
@@ -60,7 +66,13 @@ pub(super) const MODULES: &[Module] = &[
         name: "runc",
         files: files!("runc": "go.mod", "go.sum"),
         // Without seccomp runc refuses every sandbox.
-        arguments: &["-tags", "seccomp,netgo,osusergo", "-ldflags", "-s -w -extldflags -static", "tool"],
+        arguments: &[
+            "-tags",
+            "seccomp,netgo,osusergo",
+            "-ldflags",
+            "-s -w -extldflags -static",
+            "tool",
+        ],
         environment: &[("CGO_ENABLED", "1")],
         programs: &["runc"],
     },

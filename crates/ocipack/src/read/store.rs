@@ -28,8 +28,15 @@ pub(crate) struct Section {
 
 impl Store {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        if fs::metadata(path)?.is_dir() {
+        let metadata = fs::metadata(path)?;
+        if metadata.is_dir() {
             return Ok(Self::Directory(path.to_owned()));
+        }
+        if !metadata.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "it is a device or a pipe; give a file",
+            ));
         }
         let file = File::open(path)?;
         let sections = sections(&file)?;

@@ -200,6 +200,10 @@ const BAD_INPUTS: &[(&[&str], &[&str])] = &[
         &["--binary", "linux/amd64=missing"],
         &["cannot read missing", "No such file"],
     ),
+    (
+        &["--binary", "linux/amd64=/dev/zero"],
+        &["cannot read /dev/zero", "not a regular file"],
+    ),
     (&["--binary", "linux/vax=server"], &["linux/vax", "amd64"]),
     (&["--binary", "server"], &["PLATFORM=PATH"]),
     (&[], &["at least one"]),

@@ -39,6 +39,22 @@ fn containerd_gets_an_archive_of_either_form() {
         assert!(taken.verify().is_ok());
         assert_eq!(taken.digest().unwrap().to_string(), digest);
     }
+    fixture
+        .run(&["load", "web.tar", "--containerd", "c.sock", "--ctr", &ctr])
+        .success();
+    let arguments = fs::read_to_string(fixture.path("arguments")).unwrap();
+    assert!(arguments.starts_with("-a /"), "{arguments}");
+
+    fixture
+        .run(&[
+            "load",
+            "layout",
+            "--containerd",
+            "/run/c.sock",
+            "--ctr",
+            &ctr,
+        ])
+        .success();
     // The archive that was packed for the tool is the one that would have been written.
     assert_eq!(
         fs::read(fixture.path("taken.tar")).unwrap(),

@@ -245,6 +245,7 @@ fn what_is_no_image_is_an_error() {
             ("text.tar", "not an OCI layout"),
             ("web.tar.gz", "gunzip it first"),
             (".", "has no oci-layout"),
+            ("/dev/zero", "a device or a pipe"),
         ] {
             assert_fails(fixture.run(&[command, image]), 2, &[image, part]);
         }

@@ -1,0 +1,169 @@
+//! From source to replicas that survive losing a node, on a cluster of its own.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::PathBuf,
+    process::Command,
+};
+
+use anyhow::Context;
+
+use crate::{
+    cli,
+    cluster::Cluster,
+    image::{self, Image},
+    repo::{Repo, require_root},
+    run::{Log, Runner, Stage, answer, run_all, say, tear_down},
+    setup::{self, Runtime},
+};
+
+const NAMESPACE: &str = "hello";
+
+const STAGES: &[Stage<Demo>] = &[
+    Stage { name: "setup", run: Demo::setup },
+    Stage { name: "image", run: Demo::image },
+    Stage { name: "cluster of two nodes", run: Demo::up },
+    Stage { name: "load image", run: Demo::load },
+    Stage { name: "apply manifests", run: Demo::apply },
+    Stage { name: "drills", run: Demo::drills },
+];
+
+const TEARDOWN: &[Stage<Demo>] = &[Stage { name: "cluster down", run: Demo::down }];
+
+struct Demo<'a> {
+    repo: &'a Repo,
+    runner: &'a Runner,
+    cluster: Cluster,
+    report: PathBuf,
+    started: bool,
+    built: Option<(Runtime, Image)>,
+    kubeconfig: Option<PathBuf>,
+}
+
+/// `cargo xtask demo`
+///
+/// # Errors
+/// A refusal before anything starts; else the first stage that failed.
+pub fn command(repo: &Repo, runner: &Runner, options: &cli::Demo) -> anyhow::Result<()> {
+    require_root("demo")?;
+    let cluster = Cluster::new(repo, &options.name);
+    cluster.refuse_existing()?;
+    let report = options.report.clone().unwrap_or_else(|| repo.target.join("demo-report"));
+    let mut demo = Demo { repo, runner, cluster, report, started: false, built: None, kubeconfig: None };
+    let mut log = Log::default();
+    let outcome = run_all(STAGES, &mut demo, &mut log);
+    let mut end = Ok(());
+    if demo.started && options.keep {
+        say(&demo.how_to_look_around());
+    } else if demo.started {
+        runner.start_teardown();
+        end = tear_down(TEARDOWN, &mut demo, &mut log);
+    }
+    answer(&log.table());
+    let page = demo.report.join("report.html");
+    if page.is_file() {
+        answer(&format!("report: {}", page.display()));
+    }
+    if let (Err(_), Err(second)) = (&outcome, &end) {
+        say(&format!("xtask: error: {second:#}"));
+    }
+    outcome.and(end)
+}
+
+impl Demo<'_> {
+    fn setup(&mut self) -> anyhow::Result<()> {
+        // A report of an earlier run must not pass for this one's.
+        for name in ["report.html", "timeline.json"] {
+            let path = self.report.join(name);
+            if path.exists() {
+                fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+            }
+        }
+        setup::ensure(self.repo, self.runner, setup::CLUSTER)
+    }
+
+    fn image(&mut self) -> anyhow::Result<()> {
+        let out = self.repo.target.join("image");
+        let image = image::build(self.repo, self.runner, &self.repo.tool("ocipack"), &out)?;
+        say(&format!("    {} {}", image.reference, image.digest));
+        self.built = Some((Runtime::find(self.repo)?, image));
+        Ok(())
+    }
+
+    fn up(&mut self) -> anyhow::Result<()> {
+        // From here on something may exist, even when `up` fails half-way.
+        self.started = true;
+        self.cluster.up(self.runner, 2)?;
+        self.kubeconfig = Some(self.cluster.kubeconfig(self.runner)?);
+        Ok(())
+    }
+
+    fn load(&mut self) -> anyhow::Result<()> {
+        let archive = &self.built()?.1.archive;
+        self.cluster.load(self.runner, archive)
+    }
+
+    fn apply(&mut self) -> anyhow::Result<()> {
+        let namespace = self.repo.root.join("crates/xtask/demo/namespace.yaml");
+        let manifests = self.repo.root.join("manifests");
+        let image = format!("hostname-server={}", self.built()?.1.reference);
+        self.runner.run(self.client("kapply")?.args(["apply", "-f"]).arg(namespace))?;
+        let mut apply = self.client("kapply")?;
+        apply.args(["apply", "-f"]).arg(manifests);
+        self.runner.run(apply.args(["--image", &image, "-n", NAMESPACE, "--wait"]))
+    }
+
+    fn drills(&mut self) -> anyhow::Result<()> {
+        // kdrill calls these as they are written here: klab is first on its PATH.
+        let klab = |words: &str| format!("klab --name {} {words}", self.cluster.name());
+        let mut drill = self.client("kdrill")?;
+        drill
+            .args(["run", "replicas", "balance", "node-add", "scale", "node-loss"])
+            .args(["--namespace", NAMESPACE, "--report"])
+            .arg(&self.report)
+            .args(["--load-via", &klab("exec server --")])
+            .args(["--node-down", &klab("node stop")])
+            .args(["--node-up", &klab("node start")])
+            .args(["--node-add", &klab("node add")])
+            .env("PATH", self.path_with_tools()?);
+        self.runner.run(&mut drill)
+    }
+
+    fn down(&mut self) -> anyhow::Result<()> {
+        self.cluster.down(self.runner)
+    }
+
+    /// One of our tools, told which cluster to talk to.
+    fn client(&self, tool: &str) -> anyhow::Result<Command> {
+        let kubeconfig = self.kubeconfig.as_ref().context("the cluster is up before it is used")?;
+        let mut command = Command::new(self.repo.tool(tool));
+        command.env("KUBECONFIG", kubeconfig);
+        Ok(command)
+    }
+
+    fn built(&self) -> anyhow::Result<&(Runtime, Image)> {
+        self.built.as_ref().context("the image is built before it is used")
+    }
+
+    fn path_with_tools(&self) -> anyhow::Result<OsString> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(self.repo.tools.clone()).chain(env::split_paths(&path));
+        env::join_paths(folders).context("a folder with the tools has a ':' in its path")
+    }
+
+    fn how_to_look_around(&self) -> String {
+        let klab = format!("{} --name {}", self.repo.tool("klab").display(), self.cluster.name());
+        let mut lines = vec![format!("Cluster {} is left running. Look around with:", self.cluster.name())];
+        if let (Some(kubeconfig), Some((runtime, _))) = (&self.kubeconfig, &self.built) {
+            lines.push(format!("  export KUBECONFIG={}", kubeconfig.display()));
+            lines.push(format!("  {} -n {NAMESPACE} get pods -o wide", runtime.kubectl().display()));
+        }
+        for words in ["status", "node stop agent1", "node start agent1"] {
+            lines.push(format!("  {klab} {words}"));
+        }
+        lines.push(format!("Remove it with:\n  {klab} down"));
+        lines.join("\n")
+    }
+}
