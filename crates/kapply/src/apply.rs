@@ -2,6 +2,7 @@
 //! refused nothing is changed; then they are sent in waves, the objects of a
 //! wave in parallel.
 
+mod check;
 mod conflict;
 mod mask;
 mod patch;
@@ -15,8 +16,11 @@ use std::{
 
 use futures::stream::{self, StreamExt as _};
 
-use self::patch::{Answer, Refusal, patch};
 pub(crate) use self::wave::wave as send_order;
+use self::{
+    check::{Check, dry_run, outcome},
+    patch::{Refusal, patch},
+};
 pub use self::{
     conflict::FieldConflict,
     result::{Applied, Outcome},
@@ -30,7 +34,7 @@ use crate::{
 };
 
 /// A definition that is not served after this time will not be.
-const DEFINITION_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFINITION_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How to apply.
 #[derive(Debug, Clone)]
@@ -47,7 +51,12 @@ pub struct ApplyOptions {
 
 impl Default for ApplyOptions {
     fn default() -> Self {
-        Self { field_manager: "kapply".to_owned(), force_conflicts: false, dry_run: false, concurrency: 16 }
+        Self {
+            field_manager: "kapply".to_owned(),
+            force_conflicts: false,
+            dry_run: false,
+            concurrency: 16,
+        }
     }
 }
 
@@ -60,18 +69,18 @@ pub async fn apply(
     interrupt: &Interrupt,
     mut observe: impl FnMut(&Target, &Applied),
 ) -> Vec<Applied> {
-    let mut run = Run { cluster, targets, options, interrupt, observe: &mut observe, checks: HashMap::new(), results: BTreeMap::new() };
+    let mut run = Run {
+        cluster,
+        targets,
+        options,
+        interrupt,
+        observe: &mut observe,
+        checks: HashMap::new(),
+        results: BTreeMap::new(),
+    };
     run.apply().await;
     run.skip_rest("interrupted before it was sent");
     run.results.into_values().collect()
-}
-
-/// What the dry run of an object said.
-enum Check {
-    /// It would be applied to what this answer describes, and would change it or not, where that is known.
-    Passed(Answer, Option<bool>),
-    /// It cannot be checked yet, for this reason.
-    Deferred(String),
 }
 
 struct Run<'run> {
@@ -86,7 +95,8 @@ struct Run<'run> {
 
 impl Run<'_> {
     async fn apply(&mut self) {
-        self.check((0..self.targets.len()).collect(), Retry::Transient).await;
+        self.check((0..self.targets.len()).collect(), Retry::Transient)
+            .await;
         if !self.results.is_empty() {
             return self.skip_rest("nothing was changed, because an object was refused");
         }
@@ -98,7 +108,10 @@ impl Run<'_> {
         }
         let mut waves: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
         for (index, target) in self.targets.iter().enumerate() {
-            waves.entry(wave::wave(&target.object)).or_default().push(index);
+            waves
+                .entry(wave::wave(&target.object))
+                .or_default()
+                .push(index);
         }
         if let Some(definitions) = waves.remove(&wave::DEFINITIONS) {
             self.send(&definitions).await;
@@ -107,7 +120,9 @@ impl Run<'_> {
             }
             self.check_deferred().await;
             if self.results.len() > definitions.len() {
-                return self.skip_rest("only namespaces and definitions were applied, because an object was refused");
+                return self.skip_rest(
+                    "only namespaces and definitions were applied, because an object was refused",
+                );
             }
         }
         for indices in waves.into_values() {
@@ -120,10 +135,13 @@ impl Run<'_> {
         let new_namespaces: BTreeSet<&str> = self
             .targets
             .iter()
-            .filter(|target| target.object.kind() == "Namespace" && target.object.group().is_empty())
+            .filter(|target| {
+                target.object.kind() == "Namespace" && target.object.group().is_empty()
+            })
             .map(|target| target.object.name())
             .collect();
-        let (cluster, targets, options, interrupt) = (self.cluster, self.targets, self.options, self.interrupt);
+        let (cluster, targets, options, interrupt) =
+            (self.cluster, self.targets, self.options, self.interrupt);
         let first_pass = retry == Retry::Transient;
         let checks = stream::iter(indices).map(|index| async move {
             let target = &targets[index];
@@ -138,12 +156,17 @@ impl Run<'_> {
             let check = dry_run(cluster, target, options, retry).await;
             // The definition that the cluster has may be about to change.
             let check = match check {
-                Err(Refusal::Final(Outcome::Failed(_))) if defined_here => Ok(Check::Deferred(reason())),
+                Err(Refusal::Final(Outcome::Failed(_))) if defined_here => {
+                    Ok(Check::Deferred(reason()))
+                }
                 check => check,
             };
             (index, Some(check))
         });
-        let done: Vec<_> = checks.buffer_unordered(options.concurrency.max(1)).collect().await;
+        let done: Vec<_> = checks
+            .buffer_unordered(options.concurrency.max(1))
+            .collect()
+            .await;
         // In input order, so that messages come in the order of the files.
         for (index, check) in done.into_iter().collect::<BTreeMap<_, _>>() {
             let namespace = targets[index].namespace.as_deref().unwrap_or_default();
@@ -153,8 +176,13 @@ impl Run<'_> {
                     self.checks.insert(index, check);
                     continue;
                 }
-                Some(Err(Refusal::NoNamespace)) if first_pass && new_namespaces.contains(namespace) => {
-                    self.checks.insert(index, Check::Deferred(format!("namespace {namespace} is created by this input")));
+                Some(Err(Refusal::NoNamespace))
+                    if first_pass && new_namespaces.contains(namespace) =>
+                {
+                    self.checks.insert(
+                        index,
+                        Check::Deferred(format!("namespace {namespace} is created by this input")),
+                    );
                     continue;
                 }
                 Some(Err(Refusal::NoDryRun(reason))) => {
@@ -173,7 +201,9 @@ impl Run<'_> {
     /// Dry-runs what had to wait for namespaces and definitions.
     async fn check_deferred(&mut self) {
         let deferred = |index: &usize| matches!(self.checks.get(index), Some(Check::Deferred(_)));
-        let indices: Vec<_> = (0..self.targets.len()).filter(|index| deferred(index) && !self.results.contains_key(index)).collect();
+        let indices: Vec<_> = (0..self.targets.len())
+            .filter(|index| deferred(index) && !self.results.contains_key(index))
+            .collect();
         self.check(indices, Retry::Fresh).await;
     }
 
@@ -183,7 +213,10 @@ impl Run<'_> {
                 None => continue,
                 Some(Check::Deferred(reason)) => {
                     let note = format!("not checked: {reason}");
-                    Applied { note: Some(note), ..Applied::plain(Outcome::Created) }
+                    Applied {
+                        note: Some(note),
+                        ..Applied::plain(Outcome::Created)
+                    }
                 }
                 Some(Check::Passed(answer, differs)) => {
                     let outcome = match differs {
@@ -191,7 +224,10 @@ impl Run<'_> {
                         Some(false) => Outcome::Unchanged,
                         _ => Outcome::Configured,
                     };
-                    Applied { warnings: answer.warnings, ..Applied::plain(outcome) }
+                    Applied {
+                        warnings: answer.warnings,
+                        ..Applied::plain(outcome)
+                    }
                 }
             };
             self.finish(index, applied);
@@ -200,24 +236,35 @@ impl Run<'_> {
 
     /// Sends the objects of a wave; a failure of one does not keep the others back.
     async fn send(&mut self, indices: &[usize]) {
-        let (cluster, targets, options, interrupt) = (self.cluster, self.targets, self.options, self.interrupt);
+        let (cluster, targets, options, interrupt) =
+            (self.cluster, self.targets, self.options, self.interrupt);
         let checks = &self.checks;
         let sends = stream::iter(indices.iter().copied()).map(|index| async move {
             if interrupt.is_set() {
                 return (index, None);
             }
-            let applied = match patch(cluster, &targets[index], options, false, Retry::Transient).await {
-                Ok(answer) => {
-                    let outcome = outcome(checks.get(&index), &answer);
-                    Applied { outcome, note: None, warnings: answer.warnings }
-                }
-                Err(Refusal::Final(outcome)) => Applied::plain(outcome),
-                Err(Refusal::NoDryRun(reason)) => Applied::plain(Outcome::Failed(reason)),
-                Err(Refusal::NoNamespace) => Applied::plain(Outcome::Failed("its namespace is gone".to_owned())),
-            };
+            let applied =
+                match patch(cluster, &targets[index], options, false, Retry::Transient).await {
+                    Ok(answer) => {
+                        let outcome = outcome(checks.get(&index), &answer);
+                        Applied {
+                            outcome,
+                            note: None,
+                            warnings: answer.warnings,
+                        }
+                    }
+                    Err(Refusal::Final(outcome)) => Applied::plain(outcome),
+                    Err(Refusal::NoDryRun(reason)) => Applied::plain(Outcome::Failed(reason)),
+                    Err(Refusal::NoNamespace) => {
+                        Applied::plain(Outcome::Failed("its namespace is gone".to_owned()))
+                    }
+                };
             (index, Some(applied))
         });
-        let done: Vec<_> = sends.buffer_unordered(options.concurrency.max(1)).collect().await;
+        let done: Vec<_> = sends
+            .buffer_unordered(options.concurrency.max(1))
+            .collect()
+            .await;
         for (index, applied) in done.into_iter().collect::<BTreeMap<_, _>>() {
             if let Some(applied) = applied {
                 self.finish(index, applied);
@@ -227,15 +274,36 @@ impl Run<'_> {
 
     /// Waits until the definitions of the wave are served.
     async fn definitions_stand(&mut self, indices: &[usize]) -> bool {
-        if !indices.iter().all(|index| self.results.get(index).is_some_and(|applied| applied.outcome.is_applied())) {
+        if !indices.iter().all(|index| {
+            self.results
+                .get(index)
+                .is_some_and(|applied| applied.outcome.is_applied())
+        }) {
             return false;
         }
-        let mine: Vec<_> = indices.iter().copied().filter(|index| is_definition(&self.targets[*index].object)).collect();
-        let definitions: Vec<_> = mine.iter().map(|index| self.targets[*index].clone()).collect();
-        let report = wait::wait(self.cluster, &definitions, DEFINITION_TIMEOUT, self.interrupt, |_, _| {}).await;
+        let mine: Vec<_> = indices
+            .iter()
+            .copied()
+            .filter(|index| is_definition(&self.targets[*index].object))
+            .collect();
+        let definitions: Vec<_> = mine
+            .iter()
+            .map(|index| self.targets[*index].clone())
+            .collect();
+        let report = wait::wait(
+            self.cluster,
+            &definitions,
+            DEFINITION_TIMEOUT,
+            self.interrupt,
+            |_, _| {},
+        )
+        .await;
         for (index, waited) in mine.iter().zip(&report.objects) {
             if waited.status.state != wait::State::Ready {
-                let message = format!("the definition was applied, but it is not served: {}", waited.status.message);
+                let message = format!(
+                    "the definition was applied, but it is not served: {}",
+                    waited.status.message
+                );
                 self.finish(*index, Applied::plain(Outcome::Failed(message)));
             }
         }
@@ -253,56 +321,5 @@ impl Run<'_> {
     fn finish(&mut self, index: usize, applied: Applied) {
         (self.observe)(&self.targets[index], &applied);
         self.results.insert(index, applied);
-    }
-}
-
-/// Dry-runs one object. What it would change is worked out where the apply
-/// itself will not tell: in a dry run, and for an object without any field of ours.
-async fn dry_run(cluster: &Cluster, target: &Target, options: &ApplyOptions, retry: Retry) -> Result<Check, Refusal> {
-    let answer = patch(cluster, target, options, true, retry).await?;
-    let asked = !answer.created && (options.dry_run || answer.changed_at.is_none());
-    let differs = if asked { Some(patch::differs_from_live(cluster, target, &answer).await?) } else { None };
-    Ok(Check::Passed(answer, differs))
-}
-
-/// What an apply did: it changed the object if the object has another resource
-/// version than in the dry run, and that is not somebody else's doing. Our own
-/// change carries a time that is not before the dry run.
-fn outcome(check: Option<&Check>, answer: &Answer) -> Outcome {
-    if answer.created {
-        return Outcome::Created;
-    }
-    let Some(Check::Passed(before, differs)) = check else { return Outcome::Configured };
-    if *differs == Some(false) {
-        return Outcome::Unchanged;
-    }
-    let ours_is_older = matches!((answer.changed_at, before.date), (Some(changed), Some(date)) if changed < date);
-    if answer.resource_version == before.resource_version || ours_is_older { Outcome::Unchanged } else { Outcome::Configured }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(version: &str, changed: i64, date: i64) -> Answer {
-        let time = |second| jiff::Timestamp::from_second(second).ok();
-        Answer {
-            created: false,
-            resource_version: version.to_owned(),
-            changed_at: time(changed),
-            date: time(date),
-            warnings: Vec::new(),
-            body: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_change_is_ours_only_if_our_fields_moved() {
-        let before = Check::Passed(answer("7", 100, 100), None);
-        assert_eq!(outcome(Some(&before), &answer("7", 50, 100)), Outcome::Unchanged);
-        assert_eq!(outcome(Some(&before), &answer("8", 101, 101)), Outcome::Configured);
-        // A controller wrote the status in between; our fields are as old as they were.
-        assert_eq!(outcome(Some(&before), &answer("8", 50, 101)), Outcome::Unchanged);
-        assert_eq!(outcome(None, &answer("8", 50, 101)), Outcome::Configured);
     }
 }

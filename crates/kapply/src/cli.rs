@@ -127,7 +127,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 
 fn report(error: &Error) {
     if let Error::Input(problems) = error {
-        problems.0.iter().for_each(|problem| output::error(&problem.to_string()));
+        problems
+            .0
+            .iter()
+            .for_each(|problem| output::error(&problem.to_string()));
         output::line("nothing was sent");
     } else {
         output::error(&error.to_string());
@@ -142,7 +145,13 @@ fn log(verbose: u8) {
         _ => "kapply=trace,kube_client=debug,kube_runtime=debug",
     };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
+    let layer = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .with_target(false);
     // A program that uses the library may have its own subscriber.
-    let _ = tracing_subscriber::registry().with(EnvFilter::new(filter)).with(layer).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(EnvFilter::new(filter))
+        .with(layer)
+        .try_init();
 }

@@ -51,7 +51,10 @@ pub struct Cluster {
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Cluster").field("url", &self.url).field("namespace", &self.namespace).finish_non_exhaustive()
+        out.debug_struct("Cluster")
+            .field("url", &self.url)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,12 +69,22 @@ pub async fn connect(options: &ConnectOptions) -> Result<Cluster, Error> {
     config.default_retry = false;
     if let Some(user) = &options.as_user {
         config.auth_info.impersonate = Some(user.clone());
-        config.auth_info.impersonate_groups = (!options.as_group.is_empty()).then(|| options.as_group.clone());
+        config.auth_info.impersonate_groups =
+            (!options.as_group.is_empty()).then(|| options.as_group.clone());
     }
-    let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    let namespace = options
+        .namespace
+        .clone()
+        .unwrap_or_else(|| config.default_namespace.clone());
     let url = config.cluster_url.to_string();
-    let client = ClientBuilder::try_from(config).map_err(|error| Error::Config(innermost(&error)))?.build();
-    Ok(Cluster { client, url, namespace })
+    let client = ClientBuilder::try_from(config)
+        .map_err(|error| Error::Config(innermost(&error)))?
+        .build();
+    Ok(Cluster {
+        client,
+        url,
+        namespace,
+    })
 }
 
 async fn load(options: &ConnectOptions) -> Result<Config, Error> {
@@ -81,21 +94,33 @@ async fn load(options: &ConnectOptions) -> Result<Config, Error> {
         None => None,
     };
     let Some(kubeconfig) = explicit else {
-        return Config::infer().await.map_err(|error| Error::Config(error.to_string()));
+        return Config::infer()
+            .await
+            .map_err(|error| Error::Config(error.to_string()));
     };
     let kubeconfig = kubeconfig.map_err(|error| Error::Config(error.to_string()))?;
-    let choice = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
-    Config::from_custom_kubeconfig(kubeconfig, &choice).await.map_err(|error| Error::Config(error.to_string()))
+    let choice = KubeConfigOptions {
+        context: options.context.clone(),
+        ..KubeConfigOptions::default()
+    };
+    Config::from_custom_kubeconfig(kubeconfig, &choice)
+        .await
+        .map_err(|error| Error::Config(error.to_string()))
 }
 
 impl Cluster {
     /// The error for a request without whose answer nothing can go on.
     pub(crate) fn fatal(&self, what: &'static str, error: &RequestError) -> Error {
         match error {
-            RequestError::Status(status) => {
-                Error::Refused { url: self.url.clone(), what, cause: request::describe(status) }
-            }
-            RequestError::Transport(cause) => Error::Unreachable { url: self.url.clone(), cause: cause.clone() },
+            RequestError::Status(status) => Error::Refused {
+                url: self.url.clone(),
+                what,
+                cause: request::describe(status),
+            },
+            RequestError::Transport(cause) => Error::Unreachable {
+                url: self.url.clone(),
+                cause: cause.clone(),
+            },
         }
     }
 }
@@ -111,6 +136,11 @@ pub(crate) fn innermost(error: &kube::Error) -> String {
     match text.split(" (os error").next().unwrap_or(&text) {
         "deadline has elapsed" => "no answer in time".to_owned(),
         // Inside a sentence, but names such as UnknownIssuer stay as they are.
-        text => text.chars().take(1).flat_map(char::to_lowercase).chain(text.chars().skip(1)).collect(),
+        text => text
+            .chars()
+            .take(1)
+            .flat_map(char::to_lowercase)
+            .chain(text.chars().skip(1))
+            .collect(),
     }
 }

@@ -22,7 +22,10 @@ pub(crate) use self::scalar::resolve as resolve_scalar;
 #[cfg(test)]
 pub(crate) fn parse_yaml(text: &str) -> Result<Vec<Value>, String> {
     let documents = yaml::documents(text).map_err(|error| error.message)?;
-    Ok(documents.into_iter().map(|document| document.value).collect())
+    Ok(documents
+        .into_iter()
+        .map(|document| document.value)
+        .collect())
 }
 
 /// A list in a list in a list is more than anything writes.
@@ -59,8 +62,12 @@ pub fn decode(sources: &[Source]) -> Result<Vec<Object>, Problems> {
 /// A text that starts with `{` is JSON, and everything else (also `{` that is
 /// no JSON) is YAML, as for kubectl.
 fn documents(source: &Source) -> Result<Vec<Document>, Problem> {
-    let text = std::str::from_utf8(&source.bytes)
-        .map_err(|error| Problem::at(&Place::file(&source.name), format!("this is no UTF-8 text ({error})")))?;
+    let text = std::str::from_utf8(&source.bytes).map_err(|error| {
+        Problem::at(
+            &Place::file(&source.name),
+            format!("this is no UTF-8 text ({error})"),
+        )
+    })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let parsed = if text.trim_start().starts_with('{') {
         json::documents(text).or_else(|json_error| yaml::documents(text).map_err(|_| json_error))
@@ -68,12 +75,27 @@ fn documents(source: &Source) -> Result<Vec<Document>, Problem> {
         yaml::documents(text)
     };
     parsed.map_err(|Malformed { line, message }| {
-        Problem::at(&Place { file: source.name.clone(), line }, format!("syntax error: {message}"))
+        Problem::at(
+            &Place {
+                file: source.name.clone(),
+                line,
+            },
+            format!("syntax error: {message}"),
+        )
     })
 }
 
-fn collect(document: Document, index: usize, file: &Arc<str>, objects: &mut Vec<Object>, problems: &mut Problems) {
-    let place = Place { file: file.clone(), line: document.line };
+fn collect(
+    document: Document,
+    index: usize,
+    file: &Arc<str>,
+    objects: &mut Vec<Object>,
+    problems: &mut Problems,
+) {
+    let place = Place {
+        file: file.clone(),
+        line: document.line,
+    };
     if document.value.is_null() {
         return;
     }
@@ -88,10 +110,24 @@ fn collect(document: Document, index: usize, file: &Arc<str>, objects: &mut Vec<
 }
 
 /// Adds an object, or the objects of `kind: List` and typed lists such as `ConfigMapList`.
-fn expand(value: Value, place: &Place, index: usize, depth: usize, objects: &mut Vec<Object>, problems: &mut Problems) {
-    let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) && value["items"].is_array();
+fn expand(
+    value: Value,
+    place: &Place,
+    index: usize,
+    depth: usize,
+    objects: &mut Vec<Object>,
+    problems: &mut Problems,
+) {
+    let is_list = value["kind"]
+        .as_str()
+        .is_some_and(|kind| kind.ends_with("List"))
+        && value["items"].is_array();
     if !is_list {
-        let object = Object { value, place: place.clone(), document: index };
+        let object = Object {
+            value,
+            place: place.clone(),
+            document: index,
+        };
         match check_shape(&object) {
             Ok(()) => objects.push(object),
             Err(message) => problems.0.push(Problem::at(place, message)),
@@ -99,17 +135,30 @@ fn expand(value: Value, place: &Place, index: usize, depth: usize, objects: &mut
         return;
     }
     if depth >= MAX_LIST_DEPTH {
-        problems.0.push(Problem::at(place, format!("lists are nested deeper than {MAX_LIST_DEPTH} levels")));
+        problems.0.push(Problem::at(
+            place,
+            format!("lists are nested deeper than {MAX_LIST_DEPTH} levels"),
+        ));
         return;
     }
     let list_kind = value["kind"].as_str().unwrap_or_default().to_owned();
     let list_version = value["apiVersion"].clone();
-    let Value::Object(mut list) = value else { return };
-    let Some(Value::Array(items)) = list.remove("items") else { return };
+    let Value::Object(mut list) = value else {
+        return;
+    };
+    let Some(Value::Array(items)) = list.remove("items") else {
+        return;
+    };
     for mut item in items {
         // Items of a typed list may leave out what the list's own kind says.
-        if let (Value::Object(item), Some(kind)) = (&mut item, list_kind.strip_suffix("List").filter(|kind| !kind.is_empty())) {
-            item.entry("apiVersion").or_insert_with(|| list_version.clone());
+        if let (Value::Object(item), Some(kind)) = (
+            &mut item,
+            list_kind
+                .strip_suffix("List")
+                .filter(|kind| !kind.is_empty()),
+        ) {
+            item.entry("apiVersion")
+                .or_insert_with(|| list_version.clone());
             item.entry("kind").or_insert_with(|| kind.into());
         }
         expand(item, place, index, depth + 1, objects, problems);
@@ -120,13 +169,22 @@ fn check_shape(object: &Object) -> Result<(), String> {
     if !object.value.is_object() {
         return Err("this is no Kubernetes object: a mapping with apiVersion, kind and metadata was expected".to_owned());
     }
-    for (field, value) in [("apiVersion", object.api_version()), ("kind", object.kind())] {
+    for (field, value) in [
+        ("apiVersion", object.api_version()),
+        ("kind", object.kind()),
+    ] {
         if value.is_empty() {
-            return Err(format!("this is no Kubernetes object: {field} is missing or no string"));
+            return Err(format!(
+                "this is no Kubernetes object: {field} is missing or no string"
+            ));
         }
     }
     if object.api_version().matches('/').count() > 1 {
-        return Err(format!("{}: apiVersion `{}` is not VERSION or GROUP/VERSION", object.kind(), object.api_version()));
+        return Err(format!(
+            "{}: apiVersion `{}` is not VERSION or GROUP/VERSION",
+            object.kind(),
+            object.api_version()
+        ));
     }
     let metadata = &object.value["metadata"];
     if metadata["name"].as_str().is_none_or(str::is_empty) {
@@ -135,17 +193,28 @@ fn check_shape(object: &Object) -> Result<(), String> {
                 "server-side apply needs a fixed name: replace metadata.generateName by metadata.name"
             }
             Value::Null => "metadata.name is missing",
-            _ => "metadata.name is no string; quote it (YAML 1.1 takes y, n, yes, no, on, off and numbers for something else)",
+            _ => {
+                "metadata.name is no string; quote it (YAML 1.1 takes y, n, yes, no, on, off and numbers for something else)"
+            }
         };
         return Err(format!("{}: {hint}", object.kind()));
     }
-    for name in [Some(object.name()), object.namespace()].into_iter().flatten() {
+    for name in [Some(object.name()), object.namespace()]
+        .into_iter()
+        .flatten()
+    {
         if !is_path_segment(name) {
-            return Err(format!("{}: `{name}` cannot be a name: use letters, digits, `-` and `.`", object.kind()));
+            return Err(format!(
+                "{}: `{name}` cannot be a name: use letters, digits, `-` and `.`",
+                object.kind()
+            ));
         }
     }
     if !matches!(metadata["namespace"], Value::Null | Value::String(_)) {
-        return Err(format!("{}: metadata.namespace is no string", object.label()));
+        return Err(format!(
+            "{}: metadata.namespace is no string",
+            object.label()
+        ));
     }
     Ok(())
 }
@@ -161,7 +230,10 @@ mod tests {
     use super::*;
 
     fn source(name: &str, text: &str) -> Source {
-        Source { name: name.into(), bytes: text.into() }
+        Source {
+            name: name.into(),
+            bytes: text.into(),
+        }
     }
 
     fn map(name: &str) -> String {
@@ -175,8 +247,18 @@ mod tests {
             map("a")
         );
         let objects = decode(&[source("m.yaml", &text)]).unwrap();
-        let found: Vec<_> = objects.iter().map(|o| format!("{} {} {}", o.place, o.label(), o.api_version())).collect();
-        assert_eq!(found, ["m.yaml:4 configmap/a v1", "m.yaml:11 configmap/b v1", "m.yaml:12 configmap/c v1"]);
+        let found: Vec<_> = objects
+            .iter()
+            .map(|o| format!("{} {} {}", o.place, o.label(), o.api_version()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "m.yaml:4 configmap/a v1",
+                "m.yaml:11 configmap/b v1",
+                "m.yaml:12 configmap/c v1"
+            ]
+        );
     }
 
     #[test]
@@ -189,19 +271,33 @@ mod tests {
         .unwrap_err();
         let text = error.to_string();
         assert_eq!(error.0.len(), 4, "{text}");
-        assert!(text.contains("a.yaml:") && text.contains("b.yaml:1: ") && text.contains("b.yaml:3: "), "{text}");
+        assert!(
+            text.contains("a.yaml:") && text.contains("b.yaml:1: ") && text.contains("b.yaml:3: "),
+            "{text}"
+        );
         assert!(text.contains("generateName"), "{text}");
     }
 
     #[test]
     fn no_object_at_all_is_an_error() {
         let error = decode(&[source("empty.yaml", "# nothing\n---\n")]).unwrap_err();
-        assert!(error.to_string().contains("no object in empty.yaml"), "{error}");
+        assert!(
+            error.to_string().contains("no object in empty.yaml"),
+            "{error}"
+        );
     }
 
     #[test]
     fn flow_yaml_that_looks_like_json_is_yaml() {
-        assert_eq!(decode(&[source("f", "{apiVersion: v1, kind: Pod, metadata: {name: p}}")]).unwrap()[0].name(), "p");
+        assert_eq!(
+            decode(&[source(
+                "f",
+                "{apiVersion: v1, kind: Pod, metadata: {name: p}}"
+            )])
+            .unwrap()[0]
+                .name(),
+            "p"
+        );
     }
 
     #[test]

@@ -46,9 +46,16 @@ impl Catalog {
     pub(crate) fn why_missing(&self, gvk: &GroupVersionKind) -> String {
         let api_version = gvk.api_version();
         if self.stale.contains(&api_version) {
-            return format!("the API service of {api_version} does not answer (see `kubectl get apiservices`)");
+            return format!(
+                "the API service of {api_version} does not answer (see `kubectl get apiservices`)"
+            );
         }
-        let mut others: Vec<_> = self.kinds.keys().filter(|known| known.kind == gvk.kind).map(GroupVersionKind::api_version).collect();
+        let mut others: Vec<_> = self
+            .kinds
+            .keys()
+            .filter(|known| known.kind == gvk.kind)
+            .map(GroupVersionKind::api_version)
+            .collect();
         others.sort();
         if others.is_empty() {
             "no CustomResourceDefinition in the cluster or the input defines it; check the spelling or add its CRD".to_owned()
@@ -83,29 +90,53 @@ pub async fn discover(cluster: &Cluster) -> Result<Catalog, Error> {
 async fn list(cluster: &Cluster, path: &str) -> Result<GroupList, Error> {
     const WHAT: &str = "discovery";
     let request = Request::get(path).header("accept", ACCEPT).body(Vec::new());
-    let request = request.map_err(|error| cluster.fatal(WHAT, &RequestError::Transport(error.to_string())))?;
-    let reply = cluster.send(&request, Retry::Never).await.map_err(|error| cluster.fatal(WHAT, &error))?;
-    serde_json::from_slice(&reply.body)
-        .map_err(|error| cluster.fatal(WHAT, &RequestError::Transport(format!("this is no Kubernetes API server ({error})"))))
+    let request = request
+        .map_err(|error| cluster.fatal(WHAT, &RequestError::Transport(error.to_string())))?;
+    let reply = cluster
+        .send(&request, Retry::Never)
+        .await
+        .map_err(|error| cluster.fatal(WHAT, &error))?;
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        cluster.fatal(
+            WHAT,
+            &RequestError::Transport(format!("this is no Kubernetes API server ({error})")),
+        )
+    })
 }
 
 impl Catalog {
-    fn add(&mut self, group: &str, version: Version) {
+    fn add(&mut self, group: &str, version: GroupVersion) {
         if version.freshness == "Stale" {
-            self.stale.push(GroupVersionKind::gvk(group, &version.version, "").api_version());
+            self.stale
+                .push(GroupVersionKind::gvk(group, &version.version, "").api_version());
         }
         for served in version.resources {
-            let Some(kind) = served.response_kind else { continue };
+            let Some(kind) = served.response_kind else {
+                continue;
+            };
             // An empty group or version there means this document's own.
-            let own = |text: String, fallback: &str| if text.is_empty() { fallback.to_owned() } else { text };
-            let gvk = GroupVersionKind::gvk(&own(kind.group, group), &own(kind.version, &version.version), &kind.kind);
+            let own = |text: String, fallback: &str| {
+                if text.is_empty() {
+                    fallback.to_owned()
+                } else {
+                    text
+                }
+            };
+            let gvk = GroupVersionKind::gvk(
+                &own(kind.group, group),
+                &own(kind.version, &version.version),
+                &kind.kind,
+            );
             // The path is this document's group version, whatever the body's is.
             if (gvk.group.as_str(), gvk.version.as_str()) != (group, version.version.as_str()) {
                 continue;
             }
             let resource = ApiResource::from_gvk_with_plural(&gvk, &served.resource);
             let namespaced = served.scope == "Namespaced";
-            self.kinds.entry(gvk).or_insert(KnownKind { resource, namespaced });
+            self.kinds.entry(gvk).or_insert(KnownKind {
+                resource,
+                namespaced,
+            });
         }
     }
 }
@@ -125,7 +156,7 @@ struct Group {
     #[serde(default)]
     metadata: Name,
     #[serde(default)]
-    versions: Vec<Version>,
+    versions: Vec<GroupVersion>,
 }
 
 #[derive(Deserialize, Default)]
@@ -137,7 +168,7 @@ struct Name {
 #[derive(Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[derive(Default)]
-struct Version {
+struct GroupVersion {
     version: String,
     resources: Vec<Served>,
     freshness: String,
@@ -147,13 +178,13 @@ struct Version {
 #[serde(default, rename_all = "camelCase")]
 struct Served {
     resource: String,
-    response_kind: Option<Kind>,
+    response_kind: Option<ResponseKind>,
     scope: String,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Kind {
+struct ResponseKind {
     group: String,
     version: String,
     kind: String,
@@ -174,9 +205,26 @@ mod tests {
         for version in list.items.into_iter().flat_map(|group| group.versions) {
             catalog.add("apps", version);
         }
-        let found = catalog.get(&GroupVersionKind::gvk("apps", "v1", "Deployment")).unwrap();
-        assert_eq!((found.resource.plural.as_str(), found.namespaced), ("deployments", true));
-        assert!(catalog.why_missing(&GroupVersionKind::gvk("extensions", "v1beta1", "Deployment")).contains("apps/v1"));
-        assert!(catalog.why_missing(&GroupVersionKind::gvk("apps", "v2", "Thing")).contains("does not answer"));
+        let found = catalog
+            .get(&GroupVersionKind::gvk("apps", "v1", "Deployment"))
+            .unwrap();
+        assert_eq!(
+            (found.resource.plural.as_str(), found.namespaced),
+            ("deployments", true)
+        );
+        assert!(
+            catalog
+                .why_missing(&GroupVersionKind::gvk(
+                    "extensions",
+                    "v1beta1",
+                    "Deployment"
+                ))
+                .contains("apps/v1")
+        );
+        assert!(
+            catalog
+                .why_missing(&GroupVersionKind::gvk("apps", "v2", "Thing"))
+                .contains("does not answer")
+        );
     }
 }

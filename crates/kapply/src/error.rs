@@ -12,7 +12,9 @@ pub enum Error {
     #[error("cannot tell which cluster to use: {0}; set --kubeconfig or --context")]
     Config(String),
     /// No answer, or none that makes sense, from the API server.
-    #[error("cannot reach the API server at {url}: {cause}; check the address, or choose another cluster with --context")]
+    #[error(
+        "cannot reach the API server at {url}: {cause}; check the address, or choose another cluster with --context"
+    )]
     Unreachable {
         /// The server's base URL.
         url: String,

@@ -46,13 +46,18 @@ impl Object {
     /// The API group; empty for the core group.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.api_version().rsplit_once('/').map_or("", |(group, _)| group)
+        self.api_version()
+            .rsplit_once('/')
+            .map_or("", |(group, _)| group)
     }
 
     /// Group, version and kind.
     #[must_use]
     pub fn gvk(&self) -> GroupVersionKind {
-        let version = self.api_version().rsplit_once('/').map_or(self.api_version(), |(_, version)| version);
+        let version = self
+            .api_version()
+            .rsplit_once('/')
+            .map_or(self.api_version(), |(_, version)| version);
         GroupVersionKind::gvk(self.group(), version, self.kind())
     }
 
@@ -63,7 +68,10 @@ impl Object {
     }
 
     fn text(&self, pointer: &str) -> &str {
-        self.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+        self.value
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 }
 

@@ -16,7 +16,10 @@ impl Place {
     /// The file as a whole.
     #[must_use]
     pub fn file(file: &str) -> Self {
-        Self { file: file.into(), line: 0 }
+        Self {
+            file: file.into(),
+            line: 0,
+        }
     }
 }
 
@@ -41,12 +44,18 @@ pub struct Problem {
 impl Problem {
     /// A problem at a place.
     pub fn at(place: &Place, message: impl Into<String>) -> Self {
-        Self { place: Some(place.clone()), message: message.into() }
+        Self {
+            place: Some(place.clone()),
+            message: message.into(),
+        }
     }
 
     /// A problem that no file is to blame for.
     pub fn general(message: impl Into<String>) -> Self {
-        Self { place: None, message: message.into() }
+        Self {
+            place: None,
+            message: message.into(),
+        }
     }
 }
 
@@ -69,7 +78,11 @@ impl Problems {
     /// # Errors
     /// The problems themselves, if there are any.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
-        if self.0.is_empty() { Ok(value) } else { Err(self) }
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(self)
+        }
     }
 }
 

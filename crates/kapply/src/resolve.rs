@@ -52,7 +52,10 @@ impl Namespacing {
     /// The cluster's default namespace, not enforced.
     #[must_use]
     pub fn of(cluster: &Cluster) -> Self {
-        Self { default: cluster.namespace.clone(), enforce: false }
+        Self {
+            default: cluster.namespace.clone(),
+            enforce: false,
+        }
     }
 }
 
@@ -61,10 +64,19 @@ impl Namespacing {
 ///
 /// # Errors
 /// Duplicate objects, naming both places, and overrides that match no image.
-pub fn prepare(objects: &mut [Object], images: &[ImageOverride], namespace: &str) -> Result<(), Problems> {
+pub fn prepare(
+    objects: &mut [Object],
+    images: &[ImageOverride],
+    namespace: &str,
+) -> Result<(), Problems> {
     let mut problems = duplicates(objects, namespace);
     for image in images {
-        if objects.iter_mut().map(|object| image.apply(object)).sum::<usize>() == 0 {
+        if objects
+            .iter_mut()
+            .map(|object| image.apply(object))
+            .sum::<usize>()
+            == 0
+        {
             problems.push(Problem::general(format!(
                 "--image {image}: no container of the input has an image with the name `{}`{}",
                 image.name,
@@ -81,11 +93,18 @@ fn duplicates(objects: &[Object], namespace: &str) -> Vec<Problem> {
     for object in objects {
         let scope = object.namespace().unwrap_or(namespace);
         if let Some(earlier) = first.get(&(object.group(), object.kind(), scope, object.name())) {
-            let message = format!("{}: the same object is already given at {}; remove one of them", object.label(), earlier.place);
+            let message = format!(
+                "{}: the same object is already given at {}; remove one of them",
+                object.label(),
+                earlier.place
+            );
             problems.push(Problem::at(&object.place, message));
             continue;
         }
-        first.insert((object.group(), object.kind(), scope, object.name()), object);
+        first.insert(
+            (object.group(), object.kind(), scope, object.name()),
+            object,
+        );
     }
     problems
 }
@@ -95,41 +114,65 @@ fn duplicates(objects: &[Object], namespace: &str) -> Vec<Problem> {
 /// # Errors
 /// Every kind that neither the cluster nor the input knows, and with
 /// [`Namespacing::enforce`] every object of another namespace.
-pub fn resolve(objects: Vec<Object>, catalog: &Catalog, namespacing: &Namespacing) -> Result<Vec<Target>, Problems> {
+pub fn resolve(
+    objects: Vec<Object>,
+    catalog: &Catalog,
+    namespacing: &Namespacing,
+) -> Result<Vec<Target>, Problems> {
     let defined = definitions::definitions(&objects);
     let mut problems = Problems::default();
     let mut targets = Vec::with_capacity(objects.len());
     for mut object in objects {
         let gvk = object.gvk();
         let served = catalog.get(&gvk);
-        let Some(KnownKind { resource, namespaced }) = served.or_else(|| defined.get(&gvk)) else {
-            problems.0.push(Problem::at(&object.place, unknown(&object, &gvk, catalog)));
+        let Some(KnownKind {
+            resource,
+            namespaced,
+        }) = served.or_else(|| defined.get(&gvk))
+        else {
+            problems
+                .0
+                .push(Problem::at(&object.place, unknown(&object, &gvk, catalog)));
             continue;
         };
         if let Err(message) = set_namespace(&mut object, *namespaced, namespacing) {
             problems.0.push(Problem::at(&object.place, message));
             continue;
         }
-        let namespace = if *namespaced { object.namespace().map(str::to_owned) } else { None };
+        let namespace = if *namespaced {
+            object.namespace().map(str::to_owned)
+        } else {
+            None
+        };
         let definition = match (served, defined.contains_key(&gvk)) {
             (_, false) => Definition::Cluster,
             (None, true) => Definition::Input,
             (Some(_), true) => Definition::Both,
         };
-        targets.push(Target { resource: resource.clone(), namespace, definition, object });
+        targets.push(Target {
+            resource: resource.clone(),
+            namespace,
+            definition,
+            object,
+        });
     }
     problems.or(targets)
 }
 
 /// The same without a cluster, as far as that goes: built-in kinds and kinds
 /// that the input defines get the namespace. Gives back whether every kind was known.
-pub(crate) fn set_namespaces_offline(objects: &mut [Object], namespacing: &Namespacing) -> Result<bool, Problems> {
+pub(crate) fn set_namespaces_offline(
+    objects: &mut [Object],
+    namespacing: &Namespacing,
+) -> Result<bool, Problems> {
     let defined = definitions::definitions(objects);
     let mut problems = Problems::default();
     let mut all_known = true;
     for object in objects {
         let scope = defined.get(&object.gvk()).map(|kind| kind.namespaced);
-        let Some(namespaced) = scope.or_else(|| builtin::is_namespaced(object.group(), object.kind())) else {
+        let Some(namespaced) =
+            scope.or_else(|| builtin::is_namespaced(object.group(), object.kind()))
+        else {
             all_known &= object.namespace().is_some();
             continue;
         };
@@ -140,13 +183,19 @@ pub(crate) fn set_namespaces_offline(objects: &mut [Object], namespacing: &Names
     problems.or(all_known)
 }
 
-fn set_namespace(object: &mut Object, namespaced: bool, namespacing: &Namespacing) -> Result<(), String> {
+fn set_namespace(
+    object: &mut Object,
+    namespaced: bool,
+    namespacing: &Namespacing,
+) -> Result<(), String> {
     match object.namespace() {
-        Some(said) if namespaced && namespacing.enforce && said != namespacing.default => Err(format!(
-            "{}: its namespace is `{said}`, but --enforce-namespace allows only `{}`",
-            object.label(),
-            namespacing.default
-        )),
+        Some(said) if namespaced && namespacing.enforce && said != namespacing.default => {
+            Err(format!(
+                "{}: its namespace is `{said}`, but --enforce-namespace allows only `{}`",
+                object.label(),
+                namespacing.default
+            ))
+        }
         None if namespaced => {
             object.value["metadata"]["namespace"] = namespacing.default.as_str().into();
             Ok(())
@@ -156,7 +205,13 @@ fn set_namespace(object: &mut Object, namespaced: bool, namespacing: &Namespacin
 }
 
 fn unknown(object: &Object, gvk: &GroupVersionKind, catalog: &Catalog) -> String {
-    format!("{}: unknown kind {} of {}: {}", object.label(), gvk.kind, gvk.api_version(), catalog.why_missing(gvk))
+    format!(
+        "{}: unknown kind {} of {}: {}",
+        object.label(),
+        gvk.kind,
+        gvk.api_version(),
+        catalog.why_missing(gvk)
+    )
 }
 
 #[cfg(test)]
@@ -167,17 +222,29 @@ mod tests {
     use crate::problem::Place;
 
     fn object(line: usize, value: serde_json::Value) -> Object {
-        Object { value, place: Place { file: "m.yaml".into(), line }, document: 0 }
+        Object {
+            value,
+            place: Place {
+                file: "m.yaml".into(),
+                line,
+            },
+            document: 0,
+        }
     }
 
     #[test]
     fn the_same_object_twice_names_both_places() {
-        let map = |namespace: serde_json::Value| {
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}})
-        };
-        let mut objects = [object(1, map(json!(null))), object(9, map(json!("shop"))), object(12, map(json!("other")))];
+        let map = |namespace: serde_json::Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}});
+        let mut objects = [
+            object(1, map(json!(null))),
+            object(9, map(json!("shop"))),
+            object(12, map(json!("other"))),
+        ];
         let error = prepare(&mut objects, &[], "shop").unwrap_err().to_string();
-        assert_eq!(error, "m.yaml:9: configmap/a: the same object is already given at m.yaml:1; remove one of them");
+        assert_eq!(
+            error,
+            "m.yaml:9: configmap/a: the same object is already given at m.yaml:1; remove one of them"
+        );
     }
 
     #[test]
@@ -186,27 +253,51 @@ mod tests {
             "metadata": {"name": "widgets.example.com"},
             "spec": {"group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"},
                      "versions": [{"name": "v1", "served": true}]}});
-        let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
+        let widget =
+            json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
         let mut objects = [object(1, definition), object(20, widget)];
-        let namespacing = Namespacing { default: "shop".into(), enforce: false };
+        let namespacing = Namespacing {
+            default: "shop".into(),
+            enforce: false,
+        };
         assert!(set_namespaces_offline(&mut objects, &namespacing).unwrap());
-        assert_eq!((objects[0].namespace(), objects[1].namespace()), (None, Some("shop")));
+        assert_eq!(
+            (objects[0].namespace(), objects[1].namespace()),
+            (None, Some("shop"))
+        );
     }
 
     #[test]
     fn unknown_kinds_are_all_reported() {
-        let thing = |name| json!({"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": name}});
+        let thing =
+            |name| json!({"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": name}});
         let objects = vec![object(1, thing("a")), object(5, thing("b"))];
-        let namespacing = Namespacing { default: "d".into(), enforce: false };
+        let namespacing = Namespacing {
+            default: "d".into(),
+            enforce: false,
+        };
         let error = resolve(objects, &Catalog::default(), &namespacing).unwrap_err();
         assert_eq!(error.0.len(), 2);
-        assert!(error.0[1].to_string().starts_with("m.yaml:5: thing.x.io/b: unknown kind Thing of x.io/v1"));
+        assert!(
+            error.0[1]
+                .to_string()
+                .starts_with("m.yaml:5: thing.x.io/b: unknown kind Thing of x.io/v1")
+        );
     }
 
     #[test]
     fn another_namespace_is_refused_when_enforced() {
-        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "b"}});
-        let enforce = Namespacing { default: "a".into(), enforce: true };
-        assert!(set_namespaces_offline(&mut [object(1, pod)], &enforce).unwrap_err().to_string().contains("allows only `a`"));
+        let pod =
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "b"}});
+        let enforce = Namespacing {
+            default: "a".into(),
+            enforce: true,
+        };
+        assert!(
+            set_namespaces_offline(&mut [object(1, pod)], &enforce)
+                .unwrap_err()
+                .to_string()
+                .contains("allows only `a`")
+        );
     }
 }

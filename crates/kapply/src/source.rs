@@ -51,7 +51,10 @@ pub fn read(paths: &[PathBuf], recursive: bool) -> Result<Vec<Source>, Problems>
         seen.push(identity);
         match read_one(&file) {
             Ok(source) => sources.push(source),
-            Err(error) => problems.0.push(problem(&file, &format!("cannot read it: {}", plain(&error)))),
+            Err(error) => problems.0.push(problem(
+                &file,
+                &format!("cannot read it: {}", plain(&error)),
+            )),
         }
     }
     problems.or(sources)
@@ -62,7 +65,10 @@ fn walk(directory: &Path, recursive: bool, files: &mut Vec<PathBuf>, problems: &
     let mut entries: Vec<_> = match entries {
         Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
         Err(error) => {
-            problems.0.push(problem(directory, &format!("cannot list it: {}", plain(&error))));
+            problems.0.push(problem(
+                directory,
+                &format!("cannot list it: {}", plain(&error)),
+            ));
             return;
         }
     };
@@ -74,7 +80,11 @@ fn walk(directory: &Path, recursive: bool, files: &mut Vec<PathBuf>, problems: &
             if recursive {
                 walk(&path, recursive, files, problems);
             }
-        } else if path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json") && !path.is_dir() {
+        } else if path
+            .extension()
+            .is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
+            && !path.is_dir()
+        {
             files.push(path);
         }
     }
@@ -84,9 +94,15 @@ fn read_one(path: &Path) -> io::Result<Source> {
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(Source { name: "stdin".into(), bytes });
+        return Ok(Source {
+            name: "stdin".into(),
+            bytes,
+        });
     }
-    Ok(Source { name: path.to_string_lossy().into(), bytes: fs::read(path)? })
+    Ok(Source {
+        name: path.to_string_lossy().into(),
+        bytes: fs::read(path)?,
+    })
 }
 
 fn problem(path: &Path, message: &str) -> Problem {
@@ -96,7 +112,10 @@ fn problem(path: &Path, message: &str) -> Problem {
 /// An I/O error without Rust's `(os error 2)`.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+    text.split(" (os error")
+        .next()
+        .unwrap_or(&text)
+        .to_lowercase()
 }
 
 #[cfg(test)]
@@ -112,7 +131,10 @@ mod tests {
         }
         let names = |recursive| -> Vec<String> {
             let sources = read(&[root.path().to_owned()], recursive).unwrap();
-            sources.into_iter().map(|source| String::from_utf8(source.bytes).unwrap()).collect()
+            sources
+                .into_iter()
+                .map(|source| String::from_utf8(source.bytes).unwrap())
+                .collect()
         };
         assert_eq!(names(false), ["a.yaml", "b.yml", "c.json"]);
         assert_eq!(names(true), ["a.yaml", "b.yml", "c.json", "sub/d.yaml"]);
@@ -123,18 +145,31 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("a.yaml");
         fs::write(&file, "x").unwrap();
-        assert_eq!(read(&[file.clone(), root.path().to_owned()], false).unwrap().len(), 1);
+        assert_eq!(
+            read(&[file.clone(), root.path().to_owned()], false)
+                .unwrap()
+                .len(),
+            1
+        );
     }
 
     #[test]
     fn every_missing_path_is_named() {
         let error = read(&["no/such".into(), "nor/this".into()], false).unwrap_err();
-        assert_eq!(error.to_string(), "no/such: cannot read it: no such file or directory\nnor/this: cannot read it: no such file or directory");
+        assert_eq!(
+            error.to_string(),
+            "no/such: cannot read it: no such file or directory\nnor/this: cannot read it: no such file or directory"
+        );
     }
 
     #[test]
     fn a_directory_without_manifests_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        assert!(read(&[root.path().to_owned()], false).unwrap_err().to_string().contains("no .yaml"));
+        assert!(
+            read(&[root.path().to_owned()], false)
+                .unwrap_err()
+                .to_string()
+                .contains("no .yaml")
+        );
     }
 }

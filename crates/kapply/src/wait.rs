@@ -83,9 +83,22 @@ pub struct WaitReport {
 pub fn is_waited_for(target: &Target) -> bool {
     !matches!(
         (target.object.group(), target.object.kind()),
-        ("", "ConfigMap" | "Secret" | "ServiceAccount" | "Namespace" | "ResourceQuota" | "LimitRange" | "Endpoints")
-            | ("rbac.authorization.k8s.io" | "storage.k8s.io" | "scheduling.k8s.io" | "admissionregistration.k8s.io", _)
-            | ("batch", "CronJob")
+        (
+            "",
+            "ConfigMap"
+                | "Secret"
+                | "ServiceAccount"
+                | "Namespace"
+                | "ResourceQuota"
+                | "LimitRange"
+                | "Endpoints"
+        ) | (
+            "rbac.authorization.k8s.io"
+                | "storage.k8s.io"
+                | "scheduling.k8s.io"
+                | "admissionregistration.k8s.io",
+            _
+        ) | ("batch", "CronJob")
     )
 }
 
@@ -100,8 +113,12 @@ pub async fn wait(
 ) -> WaitReport {
     let deadline = Instant::now() + timeout;
     let mut watch = Watch::start(cluster, targets).await;
-    let mut streams: stream::SelectAll<_> =
-        watch.keys.iter().enumerate().map(|(number, key)| key.stream(cluster, number)).collect();
+    let mut streams: stream::SelectAll<_> = watch
+        .keys
+        .iter()
+        .enumerate()
+        .map(|(number, key)| key.stream(cluster, number))
+        .collect();
     let mut shown: BTreeMap<usize, Status> = BTreeMap::new();
     loop {
         let objects: Vec<_> = targets.iter().map(|target| watch.judge(target)).collect();
@@ -122,7 +139,11 @@ pub async fn wait(
         if let Some(end) = end {
             return WaitReport { end, objects };
         }
-        let patience = if timeout.is_zero() { deadline + Duration::from_secs(10) } else { deadline };
+        let patience = if timeout.is_zero() {
+            deadline + Duration::from_secs(10)
+        } else {
+            deadline
+        };
         tokio::select! {
             Some((number, event)) = streams.next() => watch.feeds[number].take(event),
             () = tokio::time::sleep_until(patience) => return WaitReport { end: End::TimedOut, objects },
@@ -149,26 +170,51 @@ impl Watch {
         let mut keys = feed::keys(targets);
         let targets_end = keys.len();
         keys.extend(feed::diagnosis_keys(targets));
-        let has_claims = targets.iter().any(|target| target.object.kind() == "PersistentVolumeClaim");
-        let late_binding = if has_claims { late_binding_classes(cluster).await } else { Vec::new() };
+        let has_claims = targets
+            .iter()
+            .any(|target| target.object.kind() == "PersistentVolumeClaim");
+        let late_binding = if has_claims {
+            late_binding_classes(cluster).await
+        } else {
+            Vec::new()
+        };
         let feeds = keys.iter().map(Feed::new).collect();
-        Self { keys, feeds, targets_end, late_binding }
+        Self {
+            keys,
+            feeds,
+            targets_end,
+            late_binding,
+        }
     }
 
     fn is_complete(&self) -> bool {
-        self.feeds[..self.targets_end].iter().all(|feed| feed.complete)
+        self.feeds[..self.targets_end]
+            .iter()
+            .all(|feed| feed.complete)
     }
 
     fn judge(&self, target: &Target) -> Waited {
-        let bare = |status| Waited { status, details: Vec::new() };
-        let Some(feed) = self.feed(0..self.targets_end, &target.resource.plural, &target.resource.group, target) else {
+        let bare = |status| Waited {
+            status,
+            details: Vec::new(),
+        };
+        let Some(feed) = self.feed(
+            0..self.targets_end,
+            &target.resource.plural,
+            &target.resource.group,
+            target,
+        ) else {
             return bare(Status::pending("not watched"));
         };
         if let Some(reason) = &feed.broken {
             return bare(Status::failed(format!("it cannot be watched: {reason}")));
         }
         let Some(live) = feed.get(target.object.name()) else {
-            return bare(Status::pending(if feed.complete { "it does not exist" } else { NO_WORD }));
+            return bare(Status::pending(if feed.complete {
+                "it does not exist"
+            } else {
+                NO_WORD
+            }));
         };
         let mut status = readiness::readiness(live);
         if status.state == State::Pending && self.waits_for_consumer(live) {
@@ -178,11 +224,21 @@ impl Watch {
             return bare(status);
         }
         let troubles = self.troubles(target, live);
-        if let Some(fatal) = troubles.iter().find(|trouble| trouble.fatal).filter(|_| status.state == State::Pending) {
+        if let Some(fatal) = troubles
+            .iter()
+            .find(|trouble| trouble.fatal)
+            .filter(|_| status.state == State::Pending)
+        {
             status = Status::failed(fatal.text.clone());
         }
-        let details = troubles.into_iter().map(|trouble| trouble.text).filter(|text| *text != status.message);
-        Waited { details: details.take(MAX_DETAILS).collect(), status }
+        let details = troubles
+            .into_iter()
+            .map(|trouble| trouble.text)
+            .filter(|text| *text != status.message);
+        Waited {
+            details: details.take(MAX_DETAILS).collect(),
+            status,
+        }
     }
 
     fn troubles(&self, target: &Target, live: &Value) -> Vec<pods::Trouble> {
@@ -190,9 +246,13 @@ impl Watch {
             return pods::trouble(live, true).into_iter().collect();
         }
         // Until the controller has seen the change, its newest pods are of the revision before it.
-        let seen = live.pointer("/status/observedGeneration") == live.pointer("/metadata/generation");
+        let seen =
+            live.pointer("/status/observedGeneration") == live.pointer("/metadata/generation");
         let diagnosis = self.targets_end..self.keys.len();
-        let Some(feed) = self.feed(diagnosis.clone(), "pods", "", target).filter(|_| seen || live["kind"] == "Job") else {
+        let Some(feed) = self
+            .feed(diagnosis.clone(), "pods", "", target)
+            .filter(|_| seen || live["kind"] == "Job")
+        else {
             return Vec::new();
         };
         let sets = self.feed(diagnosis, "replicasets", "apps", target);
@@ -200,26 +260,45 @@ impl Watch {
         pods::troubles(live, &feed.all().collect::<Vec<_>>(), &sets)
     }
 
-    fn feed(&self, range: std::ops::Range<usize>, plural: &str, group: &str, target: &Target) -> Option<&Feed> {
+    fn feed(
+        &self,
+        range: std::ops::Range<usize>,
+        plural: &str,
+        group: &str,
+        target: &Target,
+    ) -> Option<&Feed> {
         let fits = |key: &FeedKey| {
-            key.resource.plural == plural && key.resource.group == group && key.namespace == target.namespace
+            key.resource.plural == plural
+                && key.resource.group == group
+                && key.namespace == target.namespace
         };
         let number = range.into_iter().find(|number| fits(&self.keys[*number]))?;
         Some(&self.feeds[number])
     }
 
     fn waits_for_consumer(&self, live: &Value) -> bool {
-        let class = live.pointer("/spec/storageClassName").and_then(Value::as_str);
-        live["kind"] == "PersistentVolumeClaim" && class.is_some_and(|class| self.late_binding.iter().any(|late| late == class))
+        let class = live
+            .pointer("/spec/storageClassName")
+            .and_then(Value::as_str);
+        live["kind"] == "PersistentVolumeClaim"
+            && class.is_some_and(|class| self.late_binding.iter().any(|late| late == class))
     }
 }
 
 /// Names of the storage classes with `WaitForFirstConsumer`; none if they cannot be read.
 async fn late_binding_classes(cluster: &Cluster) -> Vec<String> {
-    let Ok(request) = Request::get("/apis/storage.k8s.io/v1/storageclasses").body(Vec::new()) else { return Vec::new() };
-    let Ok(reply) = cluster.send(&request, Retry::Transient).await else { return Vec::new() };
+    let Ok(request) = Request::get("/apis/storage.k8s.io/v1/storageclasses").body(Vec::new())
+    else {
+        return Vec::new();
+    };
+    let Ok(reply) = cluster.send(&request, Retry::Transient).await else {
+        return Vec::new();
+    };
     let list: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let classes = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let classes = list["items"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     classes
         .iter()
         .filter(|class| class["volumeBindingMode"] == "WaitForFirstConsumer")

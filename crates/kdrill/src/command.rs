@@ -19,6 +19,8 @@ use crate::error::{Error, Result};
 const LIMIT: Duration = Duration::from_secs(180);
 /// How many lines of its output an error quotes.
 const QUOTED_LINES: usize = 5;
+/// How long the rest of its output may take once it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A command given by a flag.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,12 +73,14 @@ async fn run_to_end(words: Vec<String>) -> Result<(), String> {
         .spawn()
         .map_err(|error| format!("{error}; is {} there and executable?", words[0]))?;
     let output = Tail::default();
-    if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
-        // Not awaited: what the command leaves running may keep its output open.
-        tokio::spawn(output.clone().keep(stdout));
-        tokio::spawn(output.clone().keep(stderr));
-    }
-    match timeout(LIMIT, child.wait()).await {
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err("no pipes to the process".to_owned());
+    };
+    let reading = tokio::spawn(futures::future::join(output.clone().keep(stdout), output.clone().keep(stderr)));
+    let ended = timeout(LIMIT, child.wait()).await;
+    // No longer than this: what the command leaves running may keep its output open.
+    let _ = timeout(LAST_WORDS, reading).await;
+    match ended {
         Err(_) => Err(format!("still running after {} s; it was left alone", LIMIT.as_secs())),
         Ok(Err(error)) => Err(error.to_string()),
         Ok(Ok(status)) if status.success() => Ok(()),
@@ -104,7 +108,8 @@ impl Tail {
     /// The lines on one.
     #[must_use]
     pub fn text(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).join(" | ")
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.is_empty() { "it said nothing".to_owned() } else { lines.join(" | ") }
     }
 }
 
@@ -124,7 +129,7 @@ mod tests {
     async fn a_failure_names_flag_command_and_status() {
         let command = UserCommand::parse("--node-down", "false").unwrap();
         let error = command.run(&["agent 1"]).await.unwrap_err().to_string();
-        assert_eq!(error, "--node-down `false 'agent 1'`: exit status: 1: ");
+        assert_eq!(error, "--node-down `false 'agent 1'`: exit status: 1: it said nothing");
         let command = UserCommand::parse("--node-up", "/nonexistent/x").unwrap();
         assert!(command.run(&[]).await.unwrap_err().to_string().contains("is /nonexistent/x there"));
     }

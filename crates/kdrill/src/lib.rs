@@ -2,5 +2,6 @@
 pub mod cluster;
 pub mod command;
 pub mod error;
+pub mod judge;
 pub mod load;
 pub mod timeline;

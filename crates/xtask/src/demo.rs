@@ -32,9 +32,9 @@ const STAGES: &[Stage<Demo>] = &[
 
 const TEARDOWN: &[Stage<Demo>] = &[Stage { name: "cluster down", run: Demo::down }];
 
-struct Demo<'a> {
-    repo: &'a Repo,
-    runner: &'a Runner,
+struct Demo {
+    repo: Repo,
+    runner: Runner,
     cluster: Cluster,
     report: PathBuf,
     started: bool,
@@ -46,9 +46,9 @@ struct Demo<'a> {
 ///
 /// # Errors
 /// A refusal before anything starts; else the first stage that failed.
-pub fn command(repo: &Repo, runner: &Runner, options: &cli::Demo) -> anyhow::Result<()> {
+pub fn command(repo: Repo, runner: Runner, options: &cli::Demo) -> anyhow::Result<()> {
     require_root("demo")?;
-    let cluster = Cluster::new(repo, &options.name);
+    let cluster = Cluster::new(&repo, &options.name);
     cluster.refuse_existing()?;
     let report = options.report.clone().unwrap_or_else(|| repo.target.join("demo-report"));
     let mut demo = Demo { repo, runner, cluster, report, started: false, built: None, kubeconfig: None };
@@ -58,7 +58,7 @@ pub fn command(repo: &Repo, runner: &Runner, options: &cli::Demo) -> anyhow::Res
     if demo.started && options.keep {
         say(&demo.how_to_look_around());
     } else if demo.started {
-        runner.start_teardown();
+        demo.runner.start_teardown();
         end = tear_down(TEARDOWN, &mut demo, &mut log);
     }
     answer(&log.table());
@@ -72,7 +72,7 @@ pub fn command(repo: &Repo, runner: &Runner, options: &cli::Demo) -> anyhow::Res
     outcome.and(end)
 }
 
-impl Demo<'_> {
+impl Demo {
     fn setup(&mut self) -> anyhow::Result<()> {
         // A report of an earlier run must not pass for this one's.
         for name in ["report.html", "timeline.json"] {
@@ -81,28 +81,28 @@ impl Demo<'_> {
                 fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
             }
         }
-        setup::ensure(self.repo, self.runner, setup::CLUSTER)
+        setup::ensure(&self.repo, &self.runner, setup::CLUSTER)
     }
 
     fn image(&mut self) -> anyhow::Result<()> {
         let out = self.repo.target.join("image");
-        let image = image::build(self.repo, self.runner, &self.repo.tool("ocipack"), &out)?;
+        let image = image::build(&self.repo, &self.runner, &self.repo.tool("ocipack"), &out)?;
         say(&format!("    {} {}", image.reference, image.digest));
-        self.built = Some((Runtime::find(self.repo)?, image));
+        self.built = Some((Runtime::find(&self.repo)?, image));
         Ok(())
     }
 
     fn up(&mut self) -> anyhow::Result<()> {
         // From here on something may exist, even when `up` fails half-way.
         self.started = true;
-        self.cluster.up(self.runner, 2)?;
-        self.kubeconfig = Some(self.cluster.kubeconfig(self.runner)?);
+        self.cluster.up(&self.runner, 2)?;
+        self.kubeconfig = Some(self.cluster.kubeconfig(&self.runner)?);
         Ok(())
     }
 
     fn load(&mut self) -> anyhow::Result<()> {
         let archive = &self.built()?.1.archive;
-        self.cluster.load(self.runner, archive)
+        self.cluster.load(&self.runner, archive)
     }
 
     fn apply(&mut self) -> anyhow::Result<()> {
@@ -132,7 +132,7 @@ impl Demo<'_> {
     }
 
     fn down(&mut self) -> anyhow::Result<()> {
-        self.cluster.down(self.runner)
+        self.cluster.down(&self.runner)
     }
 
     /// One of our tools, told which cluster to talk to.

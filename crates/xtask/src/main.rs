@@ -29,8 +29,8 @@ fn dispatch(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Setup(options) => setup::command(&repo, &runner, options),
         Command::Image(options) => image::command(&repo, &runner, options),
-        Command::Demo(options) => demo::command(&repo, &runner, options),
-        Command::Test(options) => test::command(&repo, &runner, options),
+        Command::Demo(options) => demo::command(repo, runner, options),
+        Command::Test(options) => test::command(repo, runner, options),
     }
 }
 

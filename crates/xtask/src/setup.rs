@@ -64,23 +64,29 @@ pub fn command(repo: &Repo, runner: &Runner, options: &cli::Setup) -> anyhow::Re
 /// # Errors
 /// As [`command`].
 pub fn ensure(repo: &Repo, runner: &Runner, phases: &[Phase]) -> anyhow::Result<()> {
-    let missing = programs::missing(repo, phases);
-    if !missing.is_empty() {
-        return Err(Refusal(programs::message(&missing)).into());
-    }
+    require_programs(repo, phases)?;
     for phase in phases {
         match phase {
             Phase::Packages => packages::install(runner, &packages::missing()),
             Phase::Tools => cargo_tools::TOOLS
                 .iter()
                 .try_for_each(|tool| tool.ensure(repo, runner).map(drop)),
-            Phase::Runtime => Runtime::build(repo, runner).map(|runtime| {
-                say(&format!("xtask: cluster components: {}", runtime.bin.display()));
-            }),
+            Phase::Runtime => runtime::build_tools(repo, runner)
+                .and_then(|()| Runtime::build(repo, runner))
+                .map(|runtime| say(&format!("xtask: cluster components: {}", runtime.bin.display()))),
         }
         .with_context(|| format!("setup, phase {}", name(*phase)))?;
     }
     Ok(())
+}
+
+/// Refuses unless everything is there that these phases call and cannot provide.
+///
+/// # Errors
+/// One [`Refusal`] that names all of it.
+pub fn require_programs(repo: &Repo, phases: &[Phase]) -> Result<(), Refusal> {
+    let missing = programs::missing(repo, phases);
+    if missing.is_empty() { Ok(()) } else { Err(Refusal(programs::message(&missing))) }
 }
 
 fn lacking(repo: &Repo, phases: &[Phase]) -> Vec<String> {

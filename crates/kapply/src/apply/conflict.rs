@@ -22,7 +22,11 @@ pub(crate) fn conflicts(status: &Status) -> Vec<FieldConflict> {
         .filter(|cause| cause.reason == "FieldManagerConflict")
         .map(|cause| {
             let (manager, detail) = parse(&cause.message);
-            FieldConflict { field: cause.field.clone(), manager, detail }
+            FieldConflict {
+                field: cause.field.clone(),
+                manager,
+                detail,
+            }
         })
         .collect()
 }
@@ -32,7 +36,10 @@ pub(crate) fn conflicts(status: &Status) -> Vec<FieldConflict> {
 fn parse(message: &str) -> (String, String) {
     let rest = message.strip_prefix("conflict with \"").unwrap_or(message);
     match rest.split_once('"') {
-        Some((manager, detail)) => (manager.to_owned(), detail.trim_end_matches(':').trim().to_owned()),
+        Some((manager, detail)) => (
+            manager.to_owned(),
+            detail.trim_end_matches(':').trim().to_owned(),
+        ),
         None => (rest.to_owned(), String::new()),
     }
 }
@@ -52,8 +59,17 @@ mod tests {
         .unwrap();
         let found = conflicts(&status);
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].field.as_str(), found[0].manager.as_str()), (".spec.replicas", "hpa"));
-        assert_eq!(found[0].detail, "with subresource \"scale\" using apps/v1 at 2026-01-02T03:04:05Z");
-        assert_eq!((found[1].manager.as_str(), found[1].detail.as_str()), ("kubectl", ""));
+        assert_eq!(
+            (found[0].field.as_str(), found[0].manager.as_str()),
+            (".spec.replicas", "hpa")
+        );
+        assert_eq!(
+            found[0].detail,
+            "with subresource \"scale\" using apps/v1 at 2026-01-02T03:04:05Z"
+        );
+        assert_eq!(
+            (found[1].manager.as_str(), found[1].detail.as_str()),
+            ("kubectl", "")
+        );
     }
 }

@@ -31,7 +31,13 @@ fn mask_quoted(object: &Object, message: &str) -> String {
     let mut known = vec![object.name(), "Secret", "secrets", "data", "stringData"];
     known.extend(object.namespace());
     for field in ["data", "stringData"] {
-        known.extend(object.value[field].as_object().into_iter().flatten().map(|(key, _)| key.as_str()));
+        known.extend(
+            object.value[field]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(key, _)| key.as_str()),
+        );
     }
     let mut masked = String::new();
     let mut rest = message;
@@ -40,7 +46,11 @@ fn mask_quoted(object: &Object, message: &str) -> String {
         let end = closing_quote(inside);
         let quoted = &inside[..end];
         masked.push_str(&rest[..=start]);
-        masked.push_str(if known.contains(&quoted) { quoted } else { MASK });
+        masked.push_str(if known.contains(&quoted) {
+            quoted
+        } else {
+            MASK
+        });
         masked.push('"');
         rest = inside.get(end + 1..).unwrap_or_default();
     }
@@ -70,7 +80,10 @@ fn mask_word(message: &str, value: &str) -> String {
     let mut rest = message;
     while let Some(at) = rest.find(value) {
         let word = |char: Option<char>| char.is_some_and(char::is_alphanumeric);
-        let before = rest[..at].chars().next_back().or_else(|| masked.chars().next_back());
+        let before = rest[..at]
+            .chars()
+            .next_back()
+            .or_else(|| masked.chars().next_back());
         let alone = !word(before) && !word(rest[at + value.len()..].chars().next());
         masked.push_str(&rest[..at]);
         masked.push_str(if alone { MASK } else { value });
@@ -99,7 +112,11 @@ mod tests {
     fn secret() -> Object {
         let value = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"},
             "data": {"password": "hunter2-not-base64", "pin": 4711}, "stringData": {"token": "abc"}});
-        Object { value, place: Place::file("f"), document: 0 }
+        Object {
+            value,
+            place: Place::file("f"),
+            document: 0,
+        }
     }
 
     #[test]
@@ -115,7 +132,10 @@ mod tests {
                 assert!(!masked.contains(value), "{masked}");
             }
         }
-        assert_eq!(mask(&secret(), r#"Secret "s" is invalid: key "password""#), r#"Secret "s" is invalid: key "password""#);
+        assert_eq!(
+            mask(&secret(), r#"Secret "s" is invalid: key "password""#),
+            r#"Secret "s" is invalid: key "password""#
+        );
     }
 
     #[test]

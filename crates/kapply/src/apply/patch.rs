@@ -49,14 +49,19 @@ pub(crate) async fn patch(
     dry_run: bool,
     retry: Retry,
 ) -> Result<Answer, Refusal> {
-    let request = request(target, options, dry_run).map_err(|error| Refusal::Final(Outcome::Failed(error.to_string())))?;
+    let request = request(target, options, dry_run)
+        .map_err(|error| Refusal::Final(Outcome::Failed(error.to_string())))?;
     match cluster.send(&request, retry).await {
         Ok(reply) => answer(reply, options).map_err(|error| Refusal::Final(Outcome::Failed(error))),
         Err(error) => Err(refusal(target, &error)),
     }
 }
 
-fn request(target: &Target, options: &ApplyOptions, dry_run: bool) -> Result<Request<Vec<u8>>, kube::core::request::Error> {
+fn request(
+    target: &Target,
+    options: &ApplyOptions,
+    dry_run: bool,
+) -> Result<Request<Vec<u8>>, kube::core::request::Error> {
     let path = DynamicObject::url_path(&target.resource, target.namespace.as_deref());
     let params = PatchParams {
         dry_run,
@@ -64,17 +69,29 @@ fn request(target: &Target, options: &ApplyOptions, dry_run: bool) -> Result<Req
         field_manager: Some(options.field_manager.clone()),
         field_validation: Some(ValidationDirective::Strict),
     };
-    ApiRequest::new(path).patch(target.object.name(), &params, &Patch::Apply(&target.object.value))
+    ApiRequest::new(path).patch(
+        target.object.name(),
+        &params,
+        &Patch::Apply(&target.object.value),
+    )
 }
 
 fn answer(reply: Reply, options: &ApplyOptions) -> Result<Answer, String> {
-    let live: Live = serde_json::from_slice(&reply.body).map_err(|error| format!("the answer is no object ({error})"))?;
+    let live: Live = serde_json::from_slice(&reply.body)
+        .map_err(|error| format!("the answer is no object ({error})"))?;
     let ours = |entry: &&ManagedFields| {
-        entry.manager == options.field_manager && entry.operation == "Apply" && entry.subresource.is_empty()
+        entry.manager == options.field_manager
+            && entry.operation == "Apply"
+            && entry.subresource.is_empty()
     };
     Ok(Answer {
         created: reply.code == 201,
-        changed_at: live.metadata.managed_fields.iter().find(ours).and_then(|entry| entry.time),
+        changed_at: live
+            .metadata
+            .managed_fields
+            .iter()
+            .find(ours)
+            .and_then(|entry| entry.time),
         resource_version: live.metadata.resource_version,
         date: reply.date,
         warnings: reply.warnings,
@@ -99,19 +116,30 @@ fn refusal(target: &Target, error: &RequestError) -> Refusal {
 }
 
 fn is_missing_namespace(status: &Status) -> bool {
-    status.code == 404 && status.details.as_ref().is_some_and(|details| details.kind == "namespaces")
+    status.code == 404
+        && status
+            .details
+            .as_ref()
+            .is_some_and(|details| details.kind == "namespaces")
 }
 
 /// Whether a dry run's result differs from what is live.
 ///
 /// # Errors
 /// The live object cannot be read.
-pub(crate) async fn differs_from_live(cluster: &Cluster, target: &Target, answer: &Answer) -> Result<bool, Refusal> {
+pub(crate) async fn differs_from_live(
+    cluster: &Cluster,
+    target: &Target,
+    answer: &Answer,
+) -> Result<bool, Refusal> {
     let failed = |error: String| Refusal::Final(Outcome::Failed(error));
     let path = DynamicObject::url_path(&target.resource, target.namespace.as_deref());
     let request = Request::get(format!("{path}/{}", target.object.name())).body(Vec::new());
     let reply = cluster
-        .send(&request.map_err(|error| failed(error.to_string()))?, Retry::Transient)
+        .send(
+            &request.map_err(|error| failed(error.to_string()))?,
+            Retry::Transient,
+        )
         .await
         .map_err(|error| refusal(target, &error))?;
     let owns_fields = answer.changed_at.is_some();
@@ -126,11 +154,18 @@ pub(crate) async fn differs_from_live(cluster: &Cluster, target: &Target, answer
 /// fields and, where none of them is ours, the server's bookkeeping for objects
 /// that it had not tracked before.
 fn comparable(mut object: Value, owns_fields: bool) -> Value {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return object };
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return object;
+    };
     if !owns_fields {
         metadata.remove("managedFields");
     }
-    for entry in metadata.get_mut("managedFields").and_then(Value::as_array_mut).into_iter().flatten() {
+    for entry in metadata
+        .get_mut("managedFields")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         entry.as_object_mut().map(|entry| entry.remove("time"));
     }
     object

@@ -53,6 +53,10 @@ pub struct Applied {
 
 impl Applied {
     pub(crate) fn plain(outcome: Outcome) -> Self {
-        Self { outcome, note: None, warnings: Vec::new() }
+        Self {
+            outcome,
+            note: None,
+            warnings: Vec::new(),
+        }
     }
 }

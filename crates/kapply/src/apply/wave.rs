@@ -40,12 +40,19 @@ mod tests {
             ("v1", "Service"),
             ("apps/v1", "Deployment"),
             ("example.com/v1", "Widget"),
-            ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+            (
+                "admissionregistration.k8s.io/v1",
+                "ValidatingWebhookConfiguration",
+            ),
         ];
         let waves: Vec<_> = order
             .iter()
             .map(|(api, kind)| {
-                wave(&Object { value: json!({"apiVersion": api, "kind": kind}), place: Place::file("f"), document: 0 })
+                wave(&Object {
+                    value: json!({"apiVersion": api, "kind": kind}),
+                    place: Place::file("f"),
+                    document: 0,
+                })
             })
             .collect();
         assert_eq!(waves, [0, 1, 2, 3, 4, 5, 6]);

@@ -49,25 +49,46 @@ pub(super) struct ApplyCommand {
 impl ApplyCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         let interrupt = signal::install();
-        let Some(prepared) = signal::or_interrupted(&interrupt, self.input.targets(connect)).await else {
+        let Some(prepared) = signal::or_interrupted(&interrupt, self.input.targets(connect)).await
+        else {
             output::error("interrupted before anything was sent");
             return Ok(Exit::Interrupted);
         };
         let (cluster, targets) = prepared?;
         let results = self.apply(&cluster, &targets, &interrupt).await;
         let all_applied = results.iter().all(|applied| applied.outcome.is_applied());
-        let waiting: Vec<usize> = (0..targets.len()).filter(|index| wait::is_waited_for(&targets[*index])).collect();
-        let waited = if self.wait && all_applied { Some(self.wait(&cluster, &targets, &waiting, &interrupt).await) } else { None };
+        let waiting: Vec<usize> = (0..targets.len())
+            .filter(|index| wait::is_waited_for(&targets[*index]))
+            .collect();
+        let waited = if self.wait && all_applied {
+            Some(self.wait(&cluster, &targets, &waiting, &interrupt).await)
+        } else {
+            None
+        };
         let end = waited.as_ref().map(|report| report.end);
         if self.output == Results::Json {
-            let waits: Vec<_> =
-                waiting.into_iter().zip(waited.into_iter().flat_map(|report: WaitReport| report.objects)).collect();
-            output::answer(&format!("{:#}", json::applied(&targets, &results, &waits, end)));
+            let waits: Vec<_> = waiting
+                .into_iter()
+                .zip(
+                    waited
+                        .into_iter()
+                        .flat_map(|report: WaitReport| report.objects),
+                )
+                .collect();
+            output::answer(&format!(
+                "{:#}",
+                json::applied(&targets, &results, &waits, end)
+            ));
         }
         Ok(exit::code(&results, end, interrupt.is_set()))
     }
 
-    async fn apply(&self, cluster: &Cluster, targets: &[Target], interrupt: &Interrupt) -> Vec<Applied> {
+    async fn apply(
+        &self,
+        cluster: &Cluster,
+        targets: &[Target],
+        interrupt: &Interrupt,
+    ) -> Vec<Applied> {
         let options = ApplyOptions {
             field_manager: self.field_manager.clone(),
             force_conflicts: self.force_conflicts,
@@ -76,24 +97,49 @@ impl ApplyCommand {
         };
         let results = apply(cluster, targets, &options, interrupt, |target, applied| {
             for warning in &applied.warnings {
-                output::warning(&format!("{}: {}: {warning}", target.object.place, text::subject(target)));
+                output::warning(&format!(
+                    "{}: {}: {warning}",
+                    target.object.place,
+                    text::subject(target)
+                ));
             }
             match text::applied(target, applied, options.dry_run) {
                 Some(line) if self.output == Results::Text => output::answer(&line),
                 Some(_) => {}
-                None => text::refused(target, applied).iter().for_each(|text| output::line(text)),
+                None => text::refused(target, applied)
+                    .iter()
+                    .for_each(|text| output::line(text)),
             }
         })
         .await;
-        text::not_sent(targets, &results).iter().for_each(|line| output::line(line));
+        for line in text::not_sent(targets, &results) {
+            output::line(&line);
+        }
         if self.output == Results::Text {
             output::answer(&text::summary(&results));
         }
         results
     }
 
-    async fn wait(&self, cluster: &Cluster, targets: &[Target], waiting: &[usize], interrupt: &Interrupt) -> WaitReport {
-        let targets: Vec<_> = waiting.iter().map(|index| targets[*index].clone()).collect();
-        super::wait::run(cluster, &targets, self.timeout, interrupt, self.output, Progress::default()).await
+    async fn wait(
+        &self,
+        cluster: &Cluster,
+        targets: &[Target],
+        waiting: &[usize],
+        interrupt: &Interrupt,
+    ) -> WaitReport {
+        let targets: Vec<_> = waiting
+            .iter()
+            .map(|index| targets[*index].clone())
+            .collect();
+        super::wait::run(
+            cluster,
+            &targets,
+            self.timeout,
+            interrupt,
+            self.output,
+            Progress::default(),
+        )
+        .await
     }
 }

@@ -23,7 +23,8 @@ pub enum Exit {
 
 /// The code of an apply: errors before conflicts before what is not ready.
 pub(super) fn code(results: &[Applied], wait: Option<End>, interrupted: bool) -> Exit {
-    let any = |matches: fn(&Outcome) -> bool| results.iter().any(|applied| matches(&applied.outcome));
+    let any =
+        |matches: fn(&Outcome) -> bool| results.iter().any(|applied| matches(&applied.outcome));
     if interrupted {
         Exit::Interrupted
     } else if any(|outcome| matches!(outcome, Outcome::Failed(_))) {
@@ -50,14 +51,30 @@ mod tests {
 
     #[test]
     fn errors_come_before_conflicts_before_waits() {
-        let result = |outcome| Applied { outcome, note: None, warnings: Vec::new() };
+        let result = |outcome| Applied {
+            outcome,
+            note: None,
+            warnings: Vec::new(),
+        };
         let failed = result(Outcome::Failed(String::new()));
         let conflict = result(Outcome::Conflict(Vec::new()));
         let created = result(Outcome::Created);
-        assert_eq!(code(&[conflict.clone(), failed], Some(End::Failed), false), Exit::Error);
-        assert_eq!(code(&[created.clone(), conflict], Some(End::Failed), false), Exit::Conflict);
-        assert_eq!(code(&[created.clone()], Some(End::TimedOut), false), Exit::NotReady);
-        assert_eq!(code(&[created.clone()], None, false), Exit::Done);
+        assert_eq!(
+            code(&[conflict.clone(), failed], Some(End::Failed), false),
+            Exit::Error
+        );
+        assert_eq!(
+            code(&[created.clone(), conflict], Some(End::Failed), false),
+            Exit::Conflict
+        );
+        assert_eq!(
+            code(std::slice::from_ref(&created), Some(End::TimedOut), false),
+            Exit::NotReady
+        );
+        assert_eq!(
+            code(std::slice::from_ref(&created), None, false),
+            Exit::Done
+        );
         assert_eq!(code(&[created], None, true), Exit::Interrupted);
     }
 }

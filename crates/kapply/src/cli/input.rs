@@ -39,7 +39,10 @@ impl Input {
     }
 
     /// Reads the manifests and finds out where their objects live.
-    pub(super) async fn targets(&self, options: &ConnectOptions) -> Result<(Cluster, Vec<Target>), Error> {
+    pub(super) async fn targets(
+        &self,
+        options: &ConnectOptions,
+    ) -> Result<(Cluster, Vec<Target>), Error> {
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
         let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
@@ -52,7 +55,10 @@ impl Input {
         };
         prepare(&mut objects, &self.image, &cluster.namespace)?;
         let catalog = discover(&cluster).await?;
-        let namespacing = Namespacing { enforce: self.enforce_namespace, ..Namespacing::of(&cluster) };
+        let namespacing = Namespacing {
+            enforce: self.enforce_namespace,
+            ..Namespacing::of(&cluster)
+        };
         let targets = resolve(objects, &catalog, &namespacing)?;
         Ok((cluster, targets))
     }

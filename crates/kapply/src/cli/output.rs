@@ -10,7 +10,9 @@ pub(super) fn answer(line: &str) {
 /// A part of the answer as it is. A reader that went away wants no more of it.
 pub(super) fn text(text: &str) {
     let mut stdout = io::stdout().lock();
-    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+    if let Err(error) = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         self::error(&format!("cannot write to stdout: {error}"));

@@ -1,8 +1,7 @@
 //! `kapply completions` and `kapply man`: made from the same definition as `--help`.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -45,7 +44,10 @@ impl ManCommand {
         };
         fs::create_dir_all(&directory)?;
         write(&directory, &command)?;
-        for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+        for subcommand in command
+            .get_subcommands()
+            .filter(|subcommand| subcommand.get_name() != "help")
+        {
             write(&directory, subcommand)?;
         }
         Ok(())
@@ -54,7 +56,9 @@ impl ManCommand {
 
 fn write(directory: &Path, command: &Command) -> io::Result<()> {
     // Building gave subcommands their full name, such as kapply-apply.
-    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let name = command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name());
     let path = directory.join(format!("{name}.1"));
     let temporary = path.with_extension("1.tmp");
     fs::write(&temporary, page(command)?)?;

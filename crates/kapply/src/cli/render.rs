@@ -26,7 +26,9 @@ impl RenderCommand {
         let mut objects = self.objects(connect).await?;
         objects.sort_by_key(send_order);
         match self.output {
-            Rendering::Yaml => output::text(&yaml::documents(objects.iter().map(|object| &object.value))),
+            Rendering::Yaml => {
+                output::text(&yaml::documents(objects.iter().map(|object| &object.value)));
+            }
             Rendering::Json => output::answer(&format!("{:#}", json::list(&objects))),
         }
         Ok(Exit::Done)
@@ -38,12 +40,18 @@ impl RenderCommand {
     async fn objects(&self, connect: &ConnectOptions) -> Result<Vec<Object>, Error> {
         let Some(namespace) = &connect.namespace else {
             if self.input.enforce_namespace {
-                return Err(Problems::from(Problem::general("--enforce-namespace needs -n NAMESPACE here")).into());
+                return Err(Problems::from(Problem::general(
+                    "--enforce-namespace needs -n NAMESPACE here",
+                ))
+                .into());
             }
             return Ok(self.input.objects("")?);
         };
         let mut objects = self.input.objects(namespace)?;
-        let namespacing = Namespacing { default: namespace.clone(), enforce: self.input.enforce_namespace };
+        let namespacing = Namespacing {
+            default: namespace.clone(),
+            enforce: self.input.enforce_namespace,
+        };
         if set_namespaces_offline(&mut objects, &namespacing)? {
             return Ok(objects);
         }

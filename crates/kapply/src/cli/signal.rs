@@ -12,7 +12,10 @@ use crate::interrupt::Interrupt;
 pub(super) fn install() -> Interrupt {
     let interrupt = Interrupt::default();
     let asked = interrupt.clone();
-    if let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+    if let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
         tokio::spawn(async move {
             loop {
                 tokio::select! {
@@ -22,7 +25,9 @@ pub(super) fn install() -> Interrupt {
                 if asked.is_set() {
                     std::process::exit(Exit::Interrupted as i32);
                 }
-                output::line("interrupted: what is under way is finished, nothing new is started (once more to stop at once)");
+                output::line(
+                    "interrupted: what is under way is finished, nothing new is started (once more to stop at once)",
+                );
                 asked.set();
             }
         });
@@ -31,7 +36,10 @@ pub(super) fn install() -> Interrupt {
 }
 
 /// The work's result, or `None` if it was interrupted. Only for work that changes nothing.
-pub(super) async fn or_interrupted<T>(interrupt: &Interrupt, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn or_interrupted<T>(
+    interrupt: &Interrupt,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         result = work => Some(result),
         () = interrupt.asked() => None,

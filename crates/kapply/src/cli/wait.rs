@@ -33,12 +33,21 @@ pub(super) struct WaitCommand {
 impl WaitCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         let interrupt = signal::install();
-        let Some(prepared) = signal::or_interrupted(&interrupt, self.input.targets(connect)).await else {
+        let Some(prepared) = signal::or_interrupted(&interrupt, self.input.targets(connect)).await
+        else {
             output::error("interrupted");
             return Ok(Exit::Interrupted);
         };
         let (cluster, targets) = prepared?;
-        let report = run(&cluster, &targets, self.timeout, &interrupt, self.output, Progress::default()).await;
+        let report = run(
+            &cluster,
+            &targets,
+            self.timeout,
+            &interrupt,
+            self.output,
+            Progress::default(),
+        )
+        .await;
         if self.output == Results::Json {
             output::answer(&format!("{:#}", json::waited(&targets, &report)));
         }
@@ -55,7 +64,10 @@ pub(super) async fn run(
     results: Results,
     mut progress: Progress,
 ) -> WaitReport {
-    let report = wait(cluster, targets, timeout, interrupt, |target, status| progress.show(target, status)).await;
+    let report = wait(cluster, targets, timeout, interrupt, |target, status| {
+        progress.show(target, status);
+    })
+    .await;
     progress.clear();
     for line in text::not_ready(targets, &report, timeout) {
         output::line(&line);

@@ -57,7 +57,9 @@ impl fmt::Display for RequestError {
 /// The server's message, with its code where that adds something.
 pub(crate) fn describe(status: &Status) -> String {
     match (status.message.is_empty(), status.code) {
-        (true, code) => format!("HTTP {code} {}", status.reason).trim_end().to_owned(),
+        (true, code) => format!("HTTP {code} {}", status.reason)
+            .trim_end()
+            .to_owned(),
         (false, 401) => "unauthorized: the credentials of this context are not accepted".to_owned(),
         (false, _) => status.message.clone(),
     }
@@ -77,7 +79,11 @@ pub(crate) enum Retry {
 
 impl Cluster {
     /// Sends a request until it succeeds, fails for good, or tries run out.
-    pub(crate) async fn send(&self, request: &Request<Vec<u8>>, retry: Retry) -> Result<Reply, RequestError> {
+    pub(crate) async fn send(
+        &self,
+        request: &Request<Vec<u8>>,
+        retry: Retry,
+    ) -> Result<Reply, RequestError> {
         let mut attempt = 1;
         loop {
             let (error, wait) = match self.send_once(request, retry).await {
@@ -87,7 +93,10 @@ impl Cluster {
             if attempt >= ATTEMPTS || !is_passing(&error, retry) {
                 return Err(error);
             }
-            let delay = wait.map_or_else(|| backoff(attempt), |wait| wait.min(LONGEST_RETRY_AFTER) + backoff(1));
+            let delay = wait.map_or_else(
+                || backoff(attempt),
+                |wait| wait.min(LONGEST_RETRY_AFTER) + backoff(1),
+            );
             tracing::debug!(attempt, delay_ms = delay.as_millis() as u64, "trying again");
             tokio::time::sleep(delay).await;
             attempt += 1;
@@ -100,7 +109,11 @@ impl Cluster {
         retry: Retry,
     ) -> Result<Reply, (RequestError, Option<Duration>)> {
         let started = Instant::now();
-        let limit = if retry == Retry::Never { CONTACT_TIMEOUT } else { REQUEST_TIMEOUT };
+        let limit = if retry == Retry::Never {
+            CONTACT_TIMEOUT
+        } else {
+            REQUEST_TIMEOUT
+        };
         let exchange = async {
             let response = self.client.send(request.clone().map(Body::from)).await?;
             let (head, body) = response.into_parts();
@@ -119,20 +132,37 @@ impl Cluster {
             "request"
         );
         let response = match result {
-            Err(_) => return Err((RequestError::Transport(format!("no answer within {} s", limit.as_secs())), None)),
+            Err(_) => {
+                return Err((
+                    RequestError::Transport(format!("no answer within {} s", limit.as_secs())),
+                    None,
+                ));
+            }
             Ok(Err(error)) => return Err((RequestError::Transport(innermost(&error)), None)),
             Ok(Ok(response)) => response,
         };
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         if response.status().is_success() {
             return Ok(Reply {
                 code,
                 date: header("date").and_then(server_time),
-                warnings: response.headers().get_all("warning").iter().filter_map(|value| warning(value.to_str().ok()?)).collect(),
+                warnings: response
+                    .headers()
+                    .get_all("warning")
+                    .iter()
+                    .filter_map(|value| warning(value.to_str().ok()?))
+                    .collect(),
                 body: response.into_body().to_vec(),
             });
         }
-        let wait = header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        let wait = header("retry-after")
+            .and_then(|seconds| seconds.parse().ok())
+            .map(Duration::from_secs);
         let mut status: Status = serde_json::from_slice(response.body()).unwrap_or_default();
         status.code = code;
         Err((RequestError::Status(status.boxed()), wait))
@@ -140,11 +170,12 @@ impl Cluster {
 }
 
 fn is_passing(error: &RequestError, retry: Retry) -> bool {
-    let RequestError::Status(status) = error else { return retry != Retry::Never };
+    let RequestError::Status(status) = error else {
+        return retry != Retry::Never;
+    };
     match (retry, status.code) {
         (Retry::Never, _) => false,
-        (_, 429 | 500 | 502 | 503 | 504) => true,
-        (Retry::Fresh, 404) => true,
+        (_, 429 | 500 | 502 | 503 | 504) | (Retry::Fresh, 404) => true,
         // The service account of a new namespace comes a moment after it.
         (Retry::Fresh, 403) => status.message.contains("error looking up service account"),
         _ => false,
@@ -154,15 +185,22 @@ fn is_passing(error: &RequestError, retry: Retry) -> bool {
 /// Exponential, capped, and spread over half its length so that parallel
 /// requests do not come back together.
 fn backoff(attempt: u32) -> Duration {
-    let delay = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(LONGEST_DELAY);
+    let delay = FIRST_DELAY
+        .saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)))
+        .min(LONGEST_DELAY);
     // A hasher's random key is randomness enough for this.
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish() % 1000;
+    let random = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish()
+        % 1000;
     delay / 2 + (delay / 2) * (random as u32) / 1000
 }
 
 /// `Date: Mon, 23 Nov 2026 09:36:00 GMT` (RFC 9110).
 fn server_time(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
+    jiff::fmt::rfc2822::parse(text)
+        .ok()
+        .map(|zoned| zoned.timestamp())
 }
 
 /// The text of `299 - "text"` (RFC 7234, as the API server sends it).
@@ -176,15 +214,27 @@ mod tests {
     use super::*;
 
     fn status(code: u16) -> RequestError {
-        RequestError::Status(Status { code, ..Status::default() }.boxed())
+        RequestError::Status(
+            Status {
+                code,
+                ..Status::default()
+            }
+            .boxed(),
+        )
     }
 
     #[test]
     fn passing_failures_are_told_from_final_ones() {
         assert!(is_passing(&status(429), Retry::Transient));
         assert!(is_passing(&status(503), Retry::Transient));
-        assert!(is_passing(&RequestError::Transport("reset".into()), Retry::Transient));
-        assert!(!is_passing(&RequestError::Transport("refused".into()), Retry::Never));
+        assert!(is_passing(
+            &RequestError::Transport("reset".into()),
+            Retry::Transient
+        ));
+        assert!(!is_passing(
+            &RequestError::Transport("refused".into()),
+            Retry::Never
+        ));
         assert!(!is_passing(&status(404), Retry::Transient));
         assert!(is_passing(&status(404), Retry::Fresh));
         assert!(!is_passing(&status(422), Retry::Fresh));
@@ -194,14 +244,25 @@ mod tests {
     fn delays_grow_and_stay_bounded() {
         for attempt in 1..20 {
             let delay = backoff(attempt);
-            assert!(delay >= FIRST_DELAY / 2 && delay <= LONGEST_DELAY, "{delay:?}");
+            assert!(
+                delay >= FIRST_DELAY / 2 && delay <= LONGEST_DELAY,
+                "{delay:?}"
+            );
         }
         assert!(backoff(6) > backoff(1));
     }
 
     #[test]
     fn headers_are_read() {
-        assert_eq!(warning("299 - \"v1 Endpoints is \\\"deprecated\\\"\"").as_deref(), Some("v1 Endpoints is \"deprecated\""));
-        assert_eq!(server_time("Mon, 23 Nov 2026 09:36:00 GMT").unwrap().to_string(), "2026-11-23T09:36:00Z");
+        assert_eq!(
+            warning("299 - \"v1 Endpoints is \\\"deprecated\\\"\"").as_deref(),
+            Some("v1 Endpoints is \"deprecated\"")
+        );
+        assert_eq!(
+            server_time("Mon, 23 Nov 2026 09:36:00 GMT")
+                .unwrap()
+                .to_string(),
+            "2026-11-23T09:36:00Z"
+        );
     }
 }

@@ -21,8 +21,17 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Document>, Malformed> {
         let line = text[..start + skipped].matches('\n').count() + 1;
         match stream.next() {
             None => return Ok(documents),
-            Some(Ok(Strict(value))) => documents.push(Document { value, line, item_lines: Vec::new() }),
-            Some(Err(error)) => return Err(Malformed { line: error.line(), message: error.to_string() }),
+            Some(Ok(Strict(value))) => documents.push(Document {
+                value,
+                line,
+                item_lines: Vec::new(),
+            }),
+            Some(Err(error)) => {
+                return Err(Malformed {
+                    line: error.line(),
+                    message: error.to_string(),
+                });
+            }
         }
     }
 }
@@ -81,7 +90,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(key) = access.next_key::<String>()? {
             if map.contains_key(&key) {
-                return Err(de::Error::custom(format!("the key `{key}` is given twice in this object; keep one of them")));
+                return Err(de::Error::custom(format!(
+                    "the key `{key}` is given twice in this object; keep one of them"
+                )));
             }
             let Strict(value) = access.next_value()?;
             map.insert(key, value);
@@ -106,12 +117,18 @@ mod tests {
     #[test]
     fn duplicates_and_garbage_are_refused() {
         let error = documents("{\"a\": 1,\n\"a\": 2}").unwrap_err();
-        assert!(error.line == 2 && error.message.contains("`a`"), "{error:?}");
+        assert!(
+            error.line == 2 && error.message.contains("`a`"),
+            "{error:?}"
+        );
         assert!(documents("{\"a\": }").is_err());
     }
 
     #[test]
     fn whole_floats_are_integers() {
-        assert_eq!(documents("{\"replicas\": 3.0}").unwrap()[0].value, json!({"replicas": 3}));
+        assert_eq!(
+            documents("{\"replicas\": 3.0}").unwrap()[0].value,
+            json!({"replicas": 3})
+        );
     }
 }

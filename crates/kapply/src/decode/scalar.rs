@@ -28,10 +28,16 @@ pub(crate) fn resolve(text: &str) -> Result<Value, String> {
         return Ok(value);
     }
     if is_infinite_or_nan(text) {
-        return Err(format!("{text} is no number that JSON can hold; quote it if a string is meant"));
+        return Err(format!(
+            "{text} is no number that JSON can hold; quote it if a string is meant"
+        ));
     }
     let number = match text.as_bytes().first() {
-        Some(b'.') => text.parse().ok().filter(|float: &f64| is_decimal_float(text) && float.is_finite()).map(float),
+        Some(b'.') => text
+            .parse()
+            .ok()
+            .filter(|float: &f64| is_decimal_float(text) && float.is_finite())
+            .map(float),
         Some(b'+' | b'-' | b'0'..=b'9') => number(text),
         _ => None,
     };
@@ -54,13 +60,19 @@ pub(crate) fn resolve_tagged(tag: Tag, text: &str) -> Result<Value, String> {
         Tag::Float => value.is_number(),
         Tag::Null => value.is_null(),
     };
-    if fits { Ok(value) } else { Err(format!("`{text}` does not read as its tag says ({tag:?})")) }
+    if fits {
+        Ok(value)
+    } else {
+        Err(format!("`{text}` does not read as its tag says ({tag:?})"))
+    }
 }
 
 /// A float as Go's encoding/json writes it: without a fraction it is an integer.
 pub(crate) fn float(value: f64) -> Value {
     // 2^63 and 2^64: the first values outside i64 and u64.
-    if value.fract() == 0.0 && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
+    if value.fract() == 0.0
+        && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value)
+    {
         return Value::from(value as i64);
     }
     if value.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(&value) {
@@ -78,7 +90,9 @@ pub(crate) fn key(value: &Value) -> Result<String, String> {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(flag) => Ok(flag.to_string()),
         Value::Number(number) if number.is_i64() => Ok(number.to_string()),
-        Value::Number(number) if number.is_f64() => Ok(short_float(number.as_f64().unwrap_or_default())),
+        Value::Number(number) if number.is_f64() => {
+            Ok(short_float(number.as_f64().unwrap_or_default()))
+        }
         _ => Err("a mapping key must be a string, a boolean or a number".to_owned()),
     }
 }
@@ -86,8 +100,12 @@ pub(crate) fn key(value: &Value) -> Result<String, String> {
 fn word(text: &str) -> Option<Value> {
     Some(match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Value::Bool(true),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Value::Bool(false),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            Value::Bool(true)
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            Value::Bool(false)
+        }
         _ => return None,
     })
 }
@@ -95,7 +113,18 @@ fn word(text: &str) -> Option<Value> {
 fn is_infinite_or_nan(text: &str) -> bool {
     matches!(
         text,
-        ".nan" | ".NaN" | ".NAN" | ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF"
+        ".nan"
+            | ".NaN"
+            | ".NAN"
+            | ".inf"
+            | ".Inf"
+            | ".INF"
+            | "+.inf"
+            | "+.Inf"
+            | "+.INF"
+            | "-.inf"
+            | "-.Inf"
+            | "-.INF"
     )
 }
 
@@ -104,7 +133,10 @@ fn number(text: &str) -> Option<Value> {
     if let Some(value) = integer(&plain) {
         return Some(value);
     }
-    let value = plain.parse::<f64>().ok().filter(|value| is_decimal_float(&plain) && value.is_finite())?;
+    let value = plain
+        .parse::<f64>()
+        .ok()
+        .filter(|value| is_decimal_float(&plain) && value.is_finite())?;
     Some(float(value))
 }
 
@@ -132,7 +164,11 @@ fn integer(text: &str) -> Option<Value> {
     if let Ok(value) = i64::try_from(value) {
         return Some(Value::from(value));
     }
-    if signed { None } else { u64::try_from(value).ok().map(Value::from) }
+    if signed {
+        None
+    } else {
+        u64::try_from(value).ok().map(Value::from)
+    }
 }
 
 /// go-yaml's `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`.
@@ -148,14 +184,18 @@ fn is_decimal_float(text: &str) -> bool {
         Some((whole, fraction)) => digits(whole) && (fraction.is_empty() || digits(fraction)),
         None => digits(mantissa),
     };
-    mantissa_fits && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+    mantissa_fits
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
 /// Go's `strconv.FormatFloat(value, 'g', -1, 32)`.
 fn short_float(value: f64) -> String {
     let value = value as f32;
     let scientific = format!("{value:e}");
-    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
     let exponent: i32 = exponent.parse().unwrap_or_default();
     if (-4..6).contains(&exponent) {
         return value.to_string();

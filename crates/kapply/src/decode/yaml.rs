@@ -82,16 +82,25 @@ impl<'input> Reader<'input> {
         let (event, span) = self.next()?;
         let line = span.start.line();
         let value = self.node(event, span, 0)?;
-        Ok(Document { value, line, item_lines: std::mem::take(&mut self.item_lines) })
+        Ok(Document {
+            value,
+            line,
+            item_lines: std::mem::take(&mut self.item_lines),
+        })
     }
 
     fn node(&mut self, event: Event<'input>, span: Span, depth: usize) -> Parsed<Value> {
         let line = span.start.line();
         if depth > MAX_DEPTH {
-            return Err(malformed(line, format!("nested deeper than {MAX_DEPTH} levels")));
+            return Err(malformed(
+                line,
+                format!("nested deeper than {MAX_DEPTH} levels"),
+            ));
         }
         let (anchor, value) = match event {
-            Event::Scalar(text, style, anchor, tag) => (anchor, scalar(&text, style, tag.as_deref(), line)?),
+            Event::Scalar(text, style, anchor, tag) => {
+                (anchor, scalar(&text, style, tag.as_deref(), line)?)
+            }
             Event::SequenceStart(anchor, _) => (anchor, self.sequence(depth)?),
             Event::MappingStart(anchor, _) => (anchor, self.mapping(depth)?),
             Event::Alias(anchor) => return self.alias(anchor, line),
@@ -144,9 +153,16 @@ impl<'input> Reader<'input> {
             if depth == 0 && key == "items" {
                 item_lines = std::mem::take(&mut self.item_lines);
             }
-            let overrides_merge = merged.iter().position(|name| *name == key).map(|at| merged.swap_remove(at)).is_some();
+            let overrides_merge = merged
+                .iter()
+                .position(|name| *name == key)
+                .map(|at| merged.swap_remove(at))
+                .is_some();
             if map.contains_key(&key) && !overrides_merge {
-                return Err(malformed(line, format!("the key `{key}` is given twice in this mapping; keep one of them")));
+                return Err(malformed(
+                    line,
+                    format!("the key `{key}` is given twice in this mapping; keep one of them"),
+                ));
             }
             map.insert(key, value);
         }
@@ -158,12 +174,18 @@ impl<'input> Reader<'input> {
 
     fn alias(&mut self, anchor: usize, line: usize) -> Parsed<Value> {
         let Some(value) = self.anchors.get(&anchor) else {
-            return Err(malformed(line, "the alias has no anchor before it in this document"));
+            return Err(malformed(
+                line,
+                "the alias has no anchor before it in this document",
+            ));
         };
         let Some(left) = self.expansion_left.checked_sub(weight(value)) else {
             return Err(malformed(
                 line,
-                format!("aliases expand to more than {} MiB; write the values out", MAX_EXPANSION >> 20),
+                format!(
+                    "aliases expand to more than {} MiB; write the values out",
+                    MAX_EXPANSION >> 20
+                ),
             ));
         };
         self.expansion_left = left;
@@ -172,14 +194,22 @@ impl<'input> Reader<'input> {
 }
 
 /// Adds the mappings of `<<: *a` or `<<: [*a, *b]`; the earlier of two sources wins.
-fn merge(map: &mut Map<String, Value>, merged: &mut Vec<String>, source: Value, line: usize) -> Parsed<()> {
+fn merge(
+    map: &mut Map<String, Value>,
+    merged: &mut Vec<String>,
+    source: Value,
+    line: usize,
+) -> Parsed<()> {
     let sources = match source {
         Value::Array(sources) => sources,
         single => vec![single],
     };
     for source in sources {
         let Value::Object(source) = source else {
-            return Err(malformed(line, "`<<` takes a mapping or a list of mappings"));
+            return Err(malformed(
+                line,
+                "`<<` takes a mapping or a list of mappings",
+            ));
         };
         for (key, value) in source {
             if merged.contains(&key) {
@@ -189,7 +219,9 @@ fn merge(map: &mut Map<String, Value>, merged: &mut Vec<String>, source: Value, 
                 // go-yaml v2 lets a later `<<` win, the specification the written key.
                 return Err(malformed(
                     line,
-                    format!("`<<` also sets `{key}`, which is written above it, and readers disagree on who wins; put `<<` first"),
+                    format!(
+                        "`<<` also sets `{key}`, which is written above it, and readers disagree on who wins; put `<<` first"
+                    ),
                 ));
             }
             merged.push(key.clone());
@@ -229,17 +261,25 @@ fn weight(value: &Value) -> usize {
     16 + match value {
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Object(map) => map.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| key.len() + weight(value))
+            .sum(),
         _ => 0,
     }
 }
 
 fn malformed(line: usize, message: impl Into<String>) -> Malformed {
-    Malformed { line, message: message.into() }
+    Malformed {
+        line,
+        message: message.into(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -258,7 +298,11 @@ mod tests {
     #[test]
     fn documents_know_the_line_of_their_first_key() {
         let text = "# head\n\na: 1\n---\n# note\nb: 2\n---\n---\nc: 3\n";
-        let found: Vec<_> = documents(text).unwrap().into_iter().map(|d| (d.line, d.value)).collect();
+        let found: Vec<_> = documents(text)
+            .unwrap()
+            .into_iter()
+            .map(|d| (d.line, d.value))
+            .collect();
         assert_eq!(found[0], (3, json!({"a": 1})));
         assert_eq!(found[1], (6, json!({"b": 2})));
         assert_eq!(found[2].1, Value::Null);
@@ -267,13 +311,18 @@ mod tests {
 
     #[test]
     fn items_know_their_lines() {
-        let found = documents("kind: List\nitems:\n- a: 1\n- b:\n  - x\n  - y\n- c: 1\nother: [1, 2]\n").unwrap();
+        let found =
+            documents("kind: List\nitems:\n- a: 1\n- b:\n  - x\n  - y\n- c: 1\nother: [1, 2]\n")
+                .unwrap();
         assert_eq!(found[0].item_lines, [3, 4, 7]);
     }
 
     #[test]
     fn quotes_and_blocks_stay_strings() {
-        assert_eq!(one("a: \"0400\"\nb: 'yes'\nc: |\n  1\nd: 0400\n"), json!({"a": "0400", "b": "yes", "c": "1\n", "d": 256}));
+        assert_eq!(
+            one("a: \"0400\"\nb: 'yes'\nc: |\n  1\nd: 0400\n"),
+            json!({"a": "0400", "b": "yes", "c": "1\n", "d": 256})
+        );
     }
 
     #[test]
@@ -282,7 +331,11 @@ mod tests {
             one("base: &b {p: 1, q: 2}\nother: &o {q: 3, r: 4}\nuse:\n  <<: [*b, *o]\n  p: 9\n")["use"],
             json!({"p": 9, "q": 2, "r": 4})
         );
-        assert!(refused("b: &b {x: 1}\nu:\n  x: 2\n  <<: *b\n").message.contains("put `<<` first"));
+        assert!(
+            refused("b: &b {x: 1}\nu:\n  x: 2\n  <<: *b\n")
+                .message
+                .contains("put `<<` first")
+        );
         assert!(refused("u:\n  <<: 3\n").message.contains("takes a mapping"));
     }
 
@@ -304,7 +357,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n");
         for level in 1..12 {
             let previous = vec![format!("*a{}", level - 1); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{previous}]\n"));
+            writeln!(text, "a{level}: &a{level} [{previous}]").unwrap();
         }
         assert!(refused(&text).message.contains("aliases expand"));
     }

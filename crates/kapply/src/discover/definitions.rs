@@ -1,5 +1,4 @@
-//! Kinds that the input itself defines: its CustomResourceDefinitions say the
-//! scope before any cluster knows them.
+//! Kinds that the input itself defines: its CRDs say the scope before any cluster knows them.
 
 use std::collections::HashMap;
 
@@ -11,26 +10,45 @@ use crate::object::Object;
 
 /// The kinds of all CRDs among the objects.
 pub(crate) fn definitions(objects: &[Object]) -> HashMap<GroupVersionKind, KnownKind> {
-    objects.iter().filter(|object| is_definition(object)).flat_map(defined).collect()
+    objects
+        .iter()
+        .filter(|object| is_definition(object))
+        .flat_map(defined)
+        .collect()
 }
 
-/// Whether an object is a CustomResourceDefinition.
+/// Whether an object is a `CustomResourceDefinition`.
 pub(crate) fn is_definition(object: &Object) -> bool {
     object.kind() == "CustomResourceDefinition" && object.group() == "apiextensions.k8s.io"
 }
 
 fn defined(object: &Object) -> Vec<(GroupVersionKind, KnownKind)> {
     let spec = &object.value["spec"];
-    let text = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer: &str| {
+        spec.pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let namespaced = text("/scope") == "Namespaced";
-    let versions = spec["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let served = versions.iter().filter(|version| version["served"].as_bool() != Some(false));
+    let versions = spec["versions"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let served = versions
+        .iter()
+        .filter(|version| version["served"].as_bool() != Some(false));
     served
         .filter_map(|version| version["name"].as_str())
         .map(|version| {
             let gvk = GroupVersionKind::gvk(text("/group"), version, text("/names/kind"));
             let resource = ApiResource::from_gvk_with_plural(&gvk, text("/names/plural"));
-            (gvk, KnownKind { resource, namespaced })
+            (
+                gvk,
+                KnownKind {
+                    resource,
+                    namespaced,
+                },
+            )
         })
         .collect()
 }

@@ -11,10 +11,25 @@ use crate::{
 
 /// `{objects: [...], summary: {...}}` of an apply; `waits` has what was waited for, by target index.
 #[must_use]
-pub fn applied(targets: &[Target], results: &[Applied], waits: &[(usize, Waited)], end: Option<End>) -> Value {
+pub fn applied(
+    targets: &[Target],
+    results: &[Applied],
+    waits: &[(usize, Waited)],
+    end: Option<End>,
+) -> Value {
     let mut summary = Map::new();
-    for name in ["created", "configured", "unchanged", "conflict", "failed", "skipped"] {
-        let count = results.iter().filter(|applied| applied.outcome.name() == name).count();
+    for name in [
+        "created",
+        "configured",
+        "unchanged",
+        "conflict",
+        "failed",
+        "skipped",
+    ] {
+        let count = results
+            .iter()
+            .filter(|applied| applied.outcome.name() == name)
+            .count();
         summary.insert(name.to_owned(), count.into());
     }
     if let Some(end) = end {
@@ -48,7 +63,13 @@ pub fn waited(targets: &[Target], report: &WaitReport) -> Value {
             entry
         })
         .collect();
-    let count = |state| report.objects.iter().filter(|waited| waited.status.state == state).count();
+    let count = |state| {
+        report
+            .objects
+            .iter()
+            .filter(|waited| waited.status.state == state)
+            .count()
+    };
     json!({"objects": objects, "summary": {
         "wait": end_name(report.end), "ready": count(State::Ready), "pending": count(State::Pending), "failed": count(State::Failed)}})
 }
@@ -69,7 +90,9 @@ fn identity(target: &Target) -> Value {
 fn describe(entry: &mut Value, applied: &Applied) {
     entry["outcome"] = applied.outcome.name().into();
     match &applied.outcome {
-        Outcome::Failed(reason) | Outcome::Skipped(reason) => entry["error"] = reason.as_str().into(),
+        Outcome::Failed(reason) | Outcome::Skipped(reason) => {
+            entry["error"] = reason.as_str().into();
+        }
         Outcome::Conflict(conflicts) => {
             entry["error"] = "other managers own fields with other values".into();
             entry["conflicts"] = json!(conflicts);

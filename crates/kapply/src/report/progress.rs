@@ -17,14 +17,17 @@ const MAX_LINES: usize = 15;
 /// Shows statuses as they change.
 #[derive(Debug)]
 pub struct Progress {
-    live: Option<MultiProgress>,
+    terminal: Option<MultiProgress>,
     lines: HashMap<String, ProgressBar>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        let live = std::io::stderr().is_terminal().then(MultiProgress::new);
-        Self { live, lines: HashMap::new() }
+        let terminal = std::io::stderr().is_terminal().then(MultiProgress::new);
+        Self {
+            terminal,
+            lines: HashMap::new(),
+        }
     }
 }
 
@@ -38,7 +41,7 @@ impl Progress {
             (State::Failed, message) => format!("failed: {message}"),
             (State::Pending, message) => message.to_owned(),
         };
-        let Some(live) = &self.live else {
+        let Some(terminal) = &self.terminal else {
             eprintln!("kapply: {subject}: {text}");
             return;
         };
@@ -48,7 +51,7 @@ impl Progress {
                 line.finish();
             }
         } else if status.state == State::Pending && self.lines.len() < MAX_LINES {
-            let line = live.add(ProgressBar::new_spinner());
+            let line = terminal.add(ProgressBar::new_spinner());
             if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                 line.set_style(style);
             }

@@ -48,9 +48,15 @@ pub fn refused(target: &Target, applied: &Applied) -> Option<String> {
     match &applied.outcome {
         Outcome::Failed(reason) => Some(format!("error: {place}: {subject}: {reason}")),
         Outcome::Conflict(conflicts) => {
-            let mut text = format!("conflict: {place}: {subject}: other managers set these fields to other values:");
+            let mut text = format!(
+                "conflict: {place}: {subject}: other managers set these fields to other values:"
+            );
             for conflict in conflicts {
-                let _ = write!(text, "\n  {}  is owned by \"{}\" {}", conflict.field, conflict.manager, conflict.detail);
+                let _ = write!(
+                    text,
+                    "\n  {}  is owned by \"{}\" {}",
+                    conflict.field, conflict.manager, conflict.detail
+                );
                 text.truncate(text.trim_end().len());
             }
             text.push_str(
@@ -75,7 +81,11 @@ pub fn not_sent(targets: &[Target], results: &[Applied]) -> Vec<String> {
     let lines = reasons.into_iter().map(|(reason, mut subjects)| {
         let count = subjects.len();
         subjects.truncate(MAX_SUBJECTS);
-        let more = if count > MAX_SUBJECTS { format!(" and {} more", count - MAX_SUBJECTS) } else { String::new() };
+        let more = if count > MAX_SUBJECTS {
+            format!(" and {} more", count - MAX_SUBJECTS)
+        } else {
+            String::new()
+        };
         format!("skipped: {reason}: {}{more}", subjects.join(", "))
     });
     lines.collect()
@@ -85,13 +95,28 @@ pub fn not_sent(targets: &[Target], results: &[Applied]) -> Vec<String> {
 #[must_use]
 pub fn summary(results: &[Applied]) -> String {
     let mut parts = Vec::new();
-    for name in ["created", "configured", "unchanged", "conflict", "failed", "skipped"] {
-        let count = results.iter().filter(|applied| applied.outcome.name() == name).count();
+    for name in [
+        "created",
+        "configured",
+        "unchanged",
+        "conflict",
+        "failed",
+        "skipped",
+    ] {
+        let count = results
+            .iter()
+            .filter(|applied| applied.outcome.name() == name)
+            .count();
         if count > 0 {
             parts.push(format!("{count} {name}"));
         }
     }
-    format!("{} object{}: {}", results.len(), if results.len() == 1 { "" } else { "s" }, parts.join(", "))
+    format!(
+        "{} object{}: {}",
+        results.len(),
+        if results.len() == 1 { "" } else { "s" },
+        parts.join(", ")
+    )
 }
 
 /// The lines for what did not get ready.
@@ -102,10 +127,17 @@ pub fn not_ready(targets: &[Target], report: &WaitReport, timeout: Duration) -> 
         let head = match (waited.status.state, report.end) {
             (State::Ready, _) => continue,
             (State::Failed, _) => "failed".to_owned(),
-            (State::Pending, End::TimedOut) if !timeout.is_zero() => format!("timed out after {timeout:?}"),
+            (State::Pending, End::TimedOut) if !timeout.is_zero() => {
+                format!("timed out after {timeout:?}")
+            }
             (State::Pending, _) => "not ready yet".to_owned(),
         };
-        let mut line = format!("{head}: {}: {}: {}", target.object.place, subject(target), waited.status.message);
+        let mut line = format!(
+            "{head}: {}: {}: {}",
+            target.object.place,
+            subject(target),
+            waited.status.message
+        );
         for detail in &waited.details {
             let _ = write!(line, "\n  {detail}");
         }
@@ -125,7 +157,14 @@ mod tests {
     fn target() -> Target {
         let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}});
         Target {
-            object: Object { value, place: Place { file: "web.yaml".into(), line: 3 }, document: 0 },
+            object: Object {
+                value,
+                place: Place {
+                    file: "web.yaml".into(),
+                    line: 3,
+                },
+                document: 0,
+            },
             resource: ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment")),
             namespace: Some("shop".into()),
             definition: crate::resolve::Definition::Cluster,
@@ -134,17 +173,36 @@ mod tests {
 
     #[test]
     fn outcomes_read_well() {
-        let plain = |outcome| Applied { outcome, note: None, warnings: Vec::new() };
+        let plain = |outcome| Applied {
+            outcome,
+            note: None,
+            warnings: Vec::new(),
+        };
         assert_eq!(
             applied(&target(), &plain(Outcome::Created), false).as_deref(),
             Some("deployment.apps/web created (namespace shop)")
         );
-        let conflict = FieldConflict { field: ".spec.replicas".into(), manager: "hpa".into(), detail: String::new() };
+        let conflict = FieldConflict {
+            field: ".spec.replicas".into(),
+            manager: "hpa".into(),
+            detail: String::new(),
+        };
         let text = refused(&target(), &plain(Outcome::Conflict(vec![conflict]))).unwrap();
-        assert!(text.starts_with("conflict: web.yaml:3: deployment.apps/web (namespace shop): "), "{text}");
-        assert!(text.contains("\n  .spec.replicas  is owned by \"hpa\"\n") && text.contains("--force-conflicts"), "{text}");
+        assert!(
+            text.starts_with("conflict: web.yaml:3: deployment.apps/web (namespace shop): "),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n  .spec.replicas  is owned by \"hpa\"\n")
+                && text.contains("--force-conflicts"),
+            "{text}"
+        );
         assert_eq!(
-            summary(&[plain(Outcome::Created), plain(Outcome::Unchanged), plain(Outcome::Created)]),
+            summary(&[
+                plain(Outcome::Created),
+                plain(Outcome::Unchanged),
+                plain(Outcome::Created)
+            ]),
             "3 objects: 2 created, 1 unchanged"
         );
     }

@@ -88,9 +88,15 @@ fn scalar(text: &mut String, value: &Value, indent: usize) {
 
 /// YAML 1.1 floats have a dot and a signed exponent.
 fn number_text(number: &str) -> String {
-    let Some((mantissa, exponent)) = number.split_once('e') else { return number.to_owned() };
+    let Some((mantissa, exponent)) = number.split_once('e') else {
+        return number.to_owned();
+    };
     let dot = if mantissa.contains('.') { "" } else { ".0" };
-    let sign = if exponent.starts_with(['-', '+']) { "" } else { "+" };
+    let sign = if exponent.starts_with(['-', '+']) {
+        ""
+    } else {
+        "+"
+    };
     format!("{mantissa}{dot}e{sign}{exponent}")
 }
 
@@ -99,8 +105,12 @@ fn fits_block(string: &str) -> bool {
     let body = string.trim_end_matches('\n');
     body.contains('\n')
         && !body.starts_with([' ', '\n'])
-        && string.chars().all(|char| char == '\n' || is_printable(char))
-        && body.lines().all(|line| !line.ends_with(' ') && !line.starts_with('\t'))
+        && string
+            .chars()
+            .all(|char| char == '\n' || is_printable(char))
+        && body
+            .lines()
+            .all(|line| !line.ends_with(' ') && !line.starts_with('\t'))
 }
 
 fn block(text: &mut String, string: &str, indent: usize) {
@@ -117,7 +127,10 @@ fn block(text: &mut String, string: &str, indent: usize) {
         text.push_str(line);
         text.push('\n');
     }
-    text.extend(std::iter::repeat_n('\n', (string.len() - body.len()).saturating_sub(1)));
+    text.extend(std::iter::repeat_n(
+        '\n',
+        (string.len() - body.len()).saturating_sub(1),
+    ));
 }
 
 fn inline_string(text: &mut String, string: &str) {
@@ -144,7 +157,8 @@ fn inline_string(text: &mut String, string: &str) {
 /// Starts like a word, holds nothing that means anything to YAML, and is no
 /// word such as `yes` or `null`.
 fn is_plain(string: &str) -> bool {
-    let starts = string.starts_with(|char: char| char.is_ascii_alphabetic() || char == '/' || char == '_');
+    let starts =
+        string.starts_with(|char: char| char.is_ascii_alphabetic() || char == '/' || char == '_');
     let inner = |char: char| char.is_ascii_alphanumeric() || " _./@+=:-".contains(char);
     starts
         && string.chars().all(inner)
@@ -198,14 +212,49 @@ mod tests {
 
     #[test]
     fn strings_that_look_like_something_else_are_quoted() {
-        for string in ["yes", "y", "0400", "1e3", "~", "", "null", "<<", "=", "- a", "a: b", "a #b", "# a", "12:30", "2001-01-01", "a\u{85}b", "a\u{feff}", ".5", " a", "a ", "|", "&a", "*a", "!a", "%a", "@a", "`a"] {
+        for string in [
+            "yes",
+            "y",
+            "0400",
+            "1e3",
+            "~",
+            "",
+            "null",
+            "<<",
+            "=",
+            "- a",
+            "a: b",
+            "a #b",
+            "# a",
+            "12:30",
+            "2001-01-01",
+            "a\u{85}b",
+            "a\u{feff}",
+            ".5",
+            " a",
+            "a ",
+            "|",
+            "&a",
+            "*a",
+            "!a",
+            "%a",
+            "@a",
+            "`a",
+        ] {
             assert!(!is_plain(string), "{string:?}");
-            assert_eq!(parse_yaml(&documents([&json!({ string: string })])).unwrap(), [json!({ string: string })]);
+            assert_eq!(
+                parse_yaml(&documents([&json!({ string: string })])).unwrap(),
+                [json!({ string: string })]
+            );
         }
     }
 
     fn any_value() -> impl Strategy<Value = Value> {
-        let string = prop_oneof!["\\PC{0,12}", "[yYnNoOefstr0-9.:_+ #\n\t-]{0,10}", "([a-z ]{0,5}\n){0,4}"];
+        let string = prop_oneof![
+            "\\PC{0,12}",
+            "[yYnNoOefstr0-9.:_+ #\n\t-]{0,10}",
+            "([a-z ]{0,5}\n){0,4}"
+        ];
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
@@ -216,7 +265,8 @@ mod tests {
         leaf.prop_recursive(4, 32, 5, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::btree_map(string.clone(), inner, 0..5).prop_map(|map| map.into_iter().collect()),
+                prop::collection::btree_map(string.clone(), inner, 0..5)
+                    .prop_map(|map| map.into_iter().collect()),
             ]
         })
     }

@@ -21,7 +21,10 @@ impl ImageOverride {
     pub(crate) fn apply(&self, object: &mut Object) -> usize {
         let mut count = 0;
         for image in images(object) {
-            if image.as_str().is_some_and(|image| image_name(image) == self.name) {
+            if image
+                .as_str()
+                .is_some_and(|image| image_name(image) == self.name)
+            {
                 *image = Value::String(self.reference.clone());
                 count += 1;
             }
@@ -40,13 +43,21 @@ impl FromStr for ImageOverride {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, reference) = text.split_once('=').ok_or("write NAME=REF, such as web=registry.example/web:1.2")?;
+        let (name, reference) = text
+            .split_once('=')
+            .ok_or("write NAME=REF, such as web=registry.example/web:1.2")?;
         check_reference(name).map_err(|error| format!("the name `{name}`: {error}"))?;
         if image_name(name) != name {
-            return Err(format!("the name `{name}` may carry no tag or digest: images are found by name alone"));
+            return Err(format!(
+                "the name `{name}` may carry no tag or digest: images are found by name alone"
+            ));
         }
-        check_reference(reference).map_err(|error| format!("the reference `{reference}`: {error}"))?;
-        Ok(Self { name: name.to_owned(), reference: reference.to_owned() })
+        check_reference(reference)
+            .map_err(|error| format!("the reference `{reference}`: {error}"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            reference: reference.to_owned(),
+        })
     }
 }
 
@@ -54,12 +65,20 @@ impl FromStr for ImageOverride {
 pub(crate) fn known_names(objects: &mut [Object]) -> String {
     let mut names = BTreeSet::new();
     for object in objects {
-        names.extend(images(object).into_iter().filter_map(|image| image.as_str()).map(|image| image_name(image).to_owned()));
+        names.extend(
+            images(object)
+                .into_iter()
+                .filter_map(|image| image.as_str())
+                .map(|image| image_name(image).to_owned()),
+        );
     }
     if names.is_empty() {
         return String::new();
     }
-    format!(" (there are: {})", names.into_iter().collect::<Vec<_>>().join(", "))
+    format!(
+        " (there are: {})",
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// The image fields of all containers of the object's pod template, if its kind has one.
@@ -73,9 +92,16 @@ fn images(object: &mut Object) -> Vec<&mut Value> {
         ("batch", "CronJob") => "/spec/jobTemplate/spec/template/spec",
         _ => return Vec::new(),
     };
-    let Some(Value::Object(pod)) = object.value.pointer_mut(pod) else { return Vec::new() };
+    let Some(Value::Object(pod)) = object.value.pointer_mut(pod) else {
+        return Vec::new();
+    };
     pod.iter_mut()
-        .filter(|(key, _)| matches!(key.as_str(), "containers" | "initContainers" | "ephemeralContainers"))
+        .filter(|(key, _)| {
+            matches!(
+                key.as_str(),
+                "containers" | "initContainers" | "ephemeralContainers"
+            )
+        })
         .filter_map(|(_, containers)| containers.as_array_mut())
         .flatten()
         .filter_map(|container| container.get_mut("image"))
@@ -86,7 +112,9 @@ fn images(object: &mut Object) -> Vec<&mut Value> {
 fn image_name(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or(image);
     let last = image.rfind('/').map_or(0, |at| at + 1);
-    image[last..].find(':').map_or(image, |at| &image[..last + at])
+    image[last..]
+        .find(':')
+        .map_or(image, |at| &image[..last + at])
 }
 
 /// The grammar of github.com/distribution/reference: `[HOST/]PATH[:TAG][@DIGEST]`.
@@ -101,27 +129,43 @@ fn check_reference(reference: &str) -> Result<(), String> {
     let name = image_name(rest);
     if let Some(tag) = rest[name.len()..].strip_prefix(':') {
         let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let fits = tag.bytes().all(|byte| word(byte) || byte == b'.' || byte == b'-') && tag.bytes().next().is_some_and(word);
+        let fits = tag
+            .bytes()
+            .all(|byte| word(byte) || byte == b'.' || byte == b'-')
+            && tag.bytes().next().is_some_and(word);
         if !fits || tag.len() > 128 {
-            return Err(format!("`{tag}` is no tag: letters, digits, `_`, `.` and `-`, at most 128"));
+            return Err(format!(
+                "`{tag}` is no tag: letters, digits, `_`, `.` and `-`, at most 128"
+            ));
         }
     }
     let mut parts: Vec<_> = name.split('/').collect();
-    let has_host = parts.len() > 1 && (parts[0].contains(['.', ':']) || parts[0] == "localhost" || parts[0].starts_with('['));
+    let has_host = parts.len() > 1
+        && (parts[0].contains(['.', ':']) || parts[0] == "localhost" || parts[0].starts_with('['));
     if has_host {
         let host = parts.remove(0);
-        if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)) {
+        if host.is_empty()
+            || !host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+        {
             return Err(format!("`{host}` is no registry host"));
         }
     }
     let part_fits = |part: &&str| {
-        let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let edge = |byte: Option<u8>| {
+            byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
         edge(part.bytes().next())
             && edge(part.bytes().last())
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte))
+            && part.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)
+            })
     };
     match parts.iter().find(|part| !part_fits(part)) {
-        Some(part) => Err(format!("`{part}` is no part of an image name: lower-case letters and digits, with `.`, `_` or `-` between")),
+        Some(part) => Err(format!(
+            "`{part}` is no part of an image name: lower-case letters and digits, with `.`, `_` or `-` between"
+        )),
         None => Ok(()),
     }
 }
@@ -131,10 +175,21 @@ fn check_digest(digest: &str) -> Result<(), String> {
     let length = match algorithm {
         "sha256" => 64,
         "sha512" => 128,
-        _ => return Err(format!("`{digest}` is no digest: write sha256: and 64 hexadecimal digits")),
+        _ => {
+            return Err(format!(
+                "`{digest}` is no digest: write sha256: and 64 hexadecimal digits"
+            ));
+        }
     };
-    if hex.len() != length || !hex.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)) {
-        return Err(format!("`{digest}` is no digest: {algorithm} has {length} hexadecimal digits (0-9, a-f), this has {}", hex.len()));
+    if hex.len() != length
+        || !hex
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    {
+        return Err(format!(
+            "`{digest}` is no digest: {algorithm} has {length} hexadecimal digits (0-9, a-f), this has {}",
+            hex.len()
+        ));
     }
     Ok(())
 }
@@ -161,12 +216,26 @@ mod tests {
     #[test]
     fn references_are_checked() {
         let hex = "0123456789abcdef".repeat(4);
-        for good in [format!("web=r.example:5000/a/web@sha256:{hex}"), "a/web=web:v1.2_3".into(), "web=localhost/web".into()] {
+        for good in [
+            format!("web=r.example:5000/a/web@sha256:{hex}"),
+            "a/web=web:v1.2_3".into(),
+            "web=localhost/web".into(),
+        ] {
             assert!(good.parse::<ImageOverride>().is_ok(), "{good}");
         }
-        for bad in
-            ["web", "web=", "=web", "web=Web", "web:1=web", "web=web@sha256:12", "web=web@md5:1", "web=a b", "web=web:", "web=web:-x", "web=a//b"]
-        {
+        for bad in [
+            "web",
+            "web=",
+            "=web",
+            "web=Web",
+            "web:1=web",
+            "web=web@sha256:12",
+            "web=web@md5:1",
+            "web=a b",
+            "web=web:",
+            "web=web:-x",
+            "web=a//b",
+        ] {
             assert!(bad.parse::<ImageOverride>().is_err(), "{bad}");
         }
         let short = "web=web@sha256:12".parse::<ImageOverride>().unwrap_err();
@@ -179,16 +248,34 @@ mod tests {
         for (kind, api, value) in [
             ("Pod", "v1", json!({"spec": pod})),
             ("PodTemplate", "v1", json!({"template": {"spec": pod}})),
-            ("Deployment", "apps/v1", json!({"spec": {"template": {"spec": pod}}})),
-            ("CronJob", "batch/v1", json!({"spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}})),
+            (
+                "Deployment",
+                "apps/v1",
+                json!({"spec": {"template": {"spec": pod}}}),
+            ),
+            (
+                "CronJob",
+                "batch/v1",
+                json!({"spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}),
+            ),
         ] {
             let mut value = value;
             value["kind"] = kind.into();
             value["apiVersion"] = api.into();
-            let mut object = Object { value, place: Place::file("f"), document: 0 };
+            let mut object = Object {
+                value,
+                place: Place::file("f"),
+                document: 0,
+            };
             let set: ImageOverride = "web=r.example/web:2".parse().unwrap();
             assert_eq!(set.apply(&mut object), 2, "{kind}");
-            assert_eq!(images(&mut object).iter().filter(|image| **image == "r.example/web:2").count(), 2);
+            assert_eq!(
+                images(&mut object)
+                    .iter()
+                    .filter(|image| **image == "r.example/web:2")
+                    .count(),
+                2
+            );
         }
     }
 }

@@ -49,16 +49,25 @@ pub(crate) type Update = (usize, Result<Event<DynamicObject>, watcher::Error>);
 
 impl FeedKey {
     /// The watch as a stream, its changes marked with the feed's number.
-    pub(crate) fn stream(&self, cluster: &Cluster, number: usize) -> Pin<Box<dyn Stream<Item = Update> + Send>> {
+    pub(crate) fn stream(
+        &self,
+        cluster: &Cluster,
+        number: usize,
+    ) -> Pin<Box<dyn Stream<Item = Update> + Send>> {
         let api: Api<DynamicObject> = match &self.namespace {
-            Some(namespace) => Api::namespaced_with(cluster.client.clone(), namespace, &self.resource),
+            Some(namespace) => {
+                Api::namespaced_with(cluster.client.clone(), namespace, &self.resource)
+            }
             None => Api::all_with(cluster.client.clone(), &self.resource),
         };
         let mut config = watcher::Config::default();
         if let Some(name) = &self.name {
             config = config.fields(&format!("metadata.name={name}"));
         }
-        watcher(api, config).default_backoff().map(move |event| (number, event)).boxed()
+        watcher(api, config)
+            .default_backoff()
+            .map(move |event| (number, event))
+            .boxed()
     }
 }
 
@@ -66,10 +75,20 @@ impl FeedKey {
 pub(crate) fn keys(targets: &[Target]) -> Vec<FeedKey> {
     let mut keys: Vec<FeedKey> = Vec::new();
     for target in targets {
-        let key = FeedKey { resource: target.resource.clone(), namespace: target.namespace.clone(), name: None };
-        match keys.iter_mut().find(|known| known.resource == key.resource && known.namespace == key.namespace) {
+        let key = FeedKey {
+            resource: target.resource.clone(),
+            namespace: target.namespace.clone(),
+            name: None,
+        };
+        match keys
+            .iter_mut()
+            .find(|known| known.resource == key.resource && known.namespace == key.namespace)
+        {
             Some(known) => known.name = None,
-            None => keys.push(FeedKey { name: Some(target.object.name().to_owned()), ..key }),
+            None => keys.push(FeedKey {
+                name: Some(target.object.name().to_owned()),
+                ..key
+            }),
         }
     }
     keys
@@ -79,10 +98,16 @@ pub(crate) fn keys(targets: &[Target]) -> Vec<FeedKey> {
 pub(crate) fn diagnosis_keys(targets: &[Target]) -> Vec<FeedKey> {
     let mut keys = BTreeSet::new();
     for target in targets {
-        let Some(namespace) = &target.namespace else { continue };
+        let Some(namespace) = &target.namespace else {
+            continue;
+        };
         match (target.object.group(), target.object.kind()) {
-            ("apps", "Deployment") => keys.extend([("pods", namespace), ("replicasets", namespace)]),
-            ("apps" | "batch", _) | ("", "ReplicationController") => keys.extend([("pods", namespace)]),
+            ("apps", "Deployment") => {
+                keys.extend([("pods", namespace), ("replicasets", namespace)]);
+            }
+            ("apps" | "batch", _) | ("", "ReplicationController") => {
+                keys.extend([("pods", namespace)]);
+            }
             _ => {}
         }
     }
@@ -101,8 +126,17 @@ pub(crate) fn diagnosis_keys(targets: &[Target]) -> Vec<FeedKey> {
 
 impl Feed {
     pub(crate) fn new(key: &FeedKey) -> Self {
-        let types = TypeMeta { api_version: key.resource.api_version.clone(), kind: key.resource.kind.clone() };
-        Self { types, complete: false, broken: None, objects: BTreeMap::new(), listing: BTreeMap::new() }
+        let types = TypeMeta {
+            api_version: key.resource.api_version.clone(),
+            kind: key.resource.kind.clone(),
+        };
+        Self {
+            types,
+            complete: false,
+            broken: None,
+            objects: BTreeMap::new(),
+            listing: BTreeMap::new(),
+        }
     }
 
     /// Takes a change in.
@@ -115,7 +149,10 @@ impl Feed {
                 self.complete = true;
             }
             Ok(Event::Apply(object)) => insert(&mut self.objects, &self.types, object),
-            Ok(Event::Delete(object)) => drop(self.objects.remove(&object.metadata.name.unwrap_or_default())),
+            Ok(Event::Delete(object)) => drop(
+                self.objects
+                    .remove(&object.metadata.name.unwrap_or_default()),
+            ),
             Err(error) => {
                 tracing::debug!(%error, "watch");
                 self.broken = for_good(&error);
@@ -144,9 +181,15 @@ fn insert(objects: &mut BTreeMap<String, Value>, types: &TypeMeta, mut object: D
 
 /// Why a watch will never work, if trying again is no use.
 fn for_good(error: &watcher::Error) -> Option<String> {
-    let (watcher::Error::InitialListFailed(cause) | watcher::Error::WatchStartFailed(cause)) = error else { return None };
+    let (watcher::Error::InitialListFailed(cause) | watcher::Error::WatchStartFailed(cause)) =
+        error
+    else {
+        return None;
+    };
     match cause {
-        kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404 | 405) => Some(status.message.clone()),
+        kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404 | 405) => {
+            Some(status.message.clone())
+        }
         kube::Error::Api(_) => None,
         other => {
             tracing::warn!("watch: {}", innermost(other));

@@ -14,7 +14,10 @@ pub(crate) fn readiness(object: &Value) -> Status {
     if let Some(status) = generation(object).or_else(|| common_conditions(object)) {
         return status;
     }
-    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
+    let group = object["apiVersion"]
+        .as_str()
+        .and_then(|version| version.split_once('/'))
+        .map_or("", |(group, _)| group);
     match (group, object["kind"].as_str().unwrap_or_default()) {
         ("apps", "Deployment") => rollout::deployment(object),
         ("apps", "StatefulSet") => rollout::stateful_set(object),
@@ -39,9 +42,15 @@ pub(super) struct Condition<'object> {
 
 pub(super) fn condition<'object>(object: &'object Value, kind: &str) -> Option<Condition<'object>> {
     let conditions = object.pointer("/status/conditions")?.as_array()?;
-    let found = conditions.iter().find(|condition| condition["type"] == kind)?;
+    let found = conditions
+        .iter()
+        .find(|condition| condition["type"] == kind)?;
     let text = |key: &str| found[key].as_str().unwrap_or_default();
-    Some(Condition { status: text("status"), reason: text("reason"), message: text("message") })
+    Some(Condition {
+        status: text("status"),
+        reason: text("reason"),
+        message: text("message"),
+    })
 }
 
 impl Condition<'_> {
@@ -64,12 +73,21 @@ pub(super) fn number(object: &Value, pointer: &str) -> Option<i64> {
 }
 
 fn deleting(object: &Value) -> String {
-    let finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array);
-    let names: Vec<_> = finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
+    let finalizers = object
+        .pointer("/metadata/finalizers")
+        .and_then(Value::as_array);
+    let names: Vec<_> = finalizers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     if names.is_empty() {
         return "it is being deleted".to_owned();
     }
-    format!("it is being deleted; finalizers hold it: {}", names.join(", "))
+    format!(
+        "it is being deleted; finalizers hold it: {}",
+        names.join(", ")
+    )
 }
 
 /// Pending while the controller has not seen this generation. Some controllers
@@ -77,7 +95,9 @@ fn deleting(object: &Value) -> String {
 fn generation(object: &Value) -> Option<Status> {
     let generation = number(object, "/metadata/generation")?;
     let observed = object.pointer("/status/observedGeneration")?;
-    let observed = observed.as_i64().or_else(|| observed.as_str()?.parse().ok())?;
+    let observed = observed
+        .as_i64()
+        .or_else(|| observed.as_str()?.parse().ok())?;
     (observed != generation).then(|| Status::pending("its controller has not seen the change yet"))
 }
 
@@ -86,11 +106,18 @@ fn common_conditions(object: &Value) -> Option<Status> {
         return Some(Status::failed(format!("stalled: {}", condition.text())));
     }
     let condition = condition(object, "Reconciling").filter(|condition| condition.is("True"))?;
-    Some(Status::pending(format!("reconciling: {}", condition.text())))
+    Some(Status::pending(format!(
+        "reconciling: {}",
+        condition.text()
+    )))
 }
 
 fn generic(object: &Value) -> Status {
-    if condition(object, "Ready").is_some() { required(object, "Ready") } else { Status::ready("") }
+    if condition(object, "Ready").is_some() {
+        required(object, "Ready")
+    } else {
+        Status::ready("")
+    }
 }
 
 fn required(object: &Value, kind: &str) -> Status {
@@ -114,23 +141,48 @@ fn job(object: &Value) -> Status {
     let wanted = number(object, "/spec/completions").unwrap_or(1);
     let done = number(object, "/status/succeeded").unwrap_or(0);
     let failed = number(object, "/status/failed").unwrap_or(0);
-    Status::pending(format!("{done} of {wanted} completions, {failed} failed pods"))
+    Status::pending(format!(
+        "{done} of {wanted} completions, {failed} failed pods"
+    ))
 }
 
 fn pod(object: &Value) -> Status {
-    match object.pointer("/status/phase").and_then(Value::as_str).unwrap_or("Pending") {
+    match object
+        .pointer("/status/phase")
+        .and_then(Value::as_str)
+        .unwrap_or("Pending")
+    {
         "Succeeded" => Status::ready("succeeded"),
         "Failed" => {
-            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            Status::failed(format!("the pod failed {} {}", text("/status/reason"), text("/status/message")).trim_end().to_owned())
+            let text = |pointer: &str| {
+                object
+                    .pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
+            Status::failed(
+                format!(
+                    "the pod failed {} {}",
+                    text("/status/reason"),
+                    text("/status/message")
+                )
+                .trim_end()
+                .to_owned(),
+            )
         }
-        "Running" if condition(object, "Ready").is_some_and(|condition| condition.is("True")) => Status::ready(""),
+        "Running" if condition(object, "Ready").is_some_and(|condition| condition.is("True")) => {
+            Status::ready("")
+        }
         phase => Status::pending(format!("{} and not ready", phase.to_lowercase())),
     }
 }
 
 fn claim(object: &Value) -> Status {
-    match object.pointer("/status/phase").and_then(Value::as_str).unwrap_or("Pending") {
+    match object
+        .pointer("/status/phase")
+        .and_then(Value::as_str)
+        .unwrap_or("Pending")
+    {
         "Bound" => Status::ready("bound"),
         "Lost" => Status::failed("its volume is lost"),
         phase => Status::pending(format!("{}, no volume is bound yet", phase.to_lowercase())),
@@ -141,14 +193,19 @@ fn service(object: &Value) -> Status {
     if object.pointer("/spec/type").and_then(Value::as_str) != Some("LoadBalancer") {
         return Status::ready("");
     }
-    match object.pointer("/status/loadBalancer/ingress").and_then(Value::as_array) {
+    match object
+        .pointer("/status/loadBalancer/ingress")
+        .and_then(Value::as_array)
+    {
         Some(addresses) if !addresses.is_empty() => Status::ready(""),
         _ => Status::pending("the load balancer has no address yet"),
     }
 }
 
 fn definition(object: &Value) -> Status {
-    if let Some(names) = condition(object, "NamesAccepted").filter(|condition| condition.is("False")) {
+    if let Some(names) =
+        condition(object, "NamesAccepted").filter(|condition| condition.is("False"))
+    {
         return Status::failed(format!("its names are not accepted: {}", names.text()));
     }
     match condition(object, "Established") {
@@ -162,15 +219,24 @@ fn definition(object: &Value) -> Status {
 
 impl Status {
     pub(crate) fn ready(message: impl Into<String>) -> Self {
-        Self { state: State::Ready, message: message.into() }
+        Self {
+            state: State::Ready,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn pending(message: impl Into<String>) -> Self {
-        Self { state: State::Pending, message: message.into() }
+        Self {
+            state: State::Pending,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self { state: State::Failed, message: message.into() }
+        Self {
+            state: State::Failed,
+            message: message.into(),
+        }
     }
 }
 
@@ -198,7 +264,11 @@ mod tests {
             ("Reconciling", "True", State::Pending),
             ("Other", "False", State::Ready),
         ] {
-            assert_eq!(state(&with_condition("x.io/v1", "Thing", condition, status)), expected, "{condition}={status}");
+            assert_eq!(
+                state(&with_condition("x.io/v1", "Thing", condition, status)),
+                expected,
+                "{condition}={status}"
+            );
         }
         let mut behind = with_condition("x.io/v1", "Thing", "Ready", "True");
         behind["status"]["observedGeneration"] = json!("1");
@@ -210,18 +280,29 @@ mod tests {
         let job = |condition| with_condition("batch/v1", "Job", condition, "True");
         assert_eq!(state(&job("Complete")), State::Ready);
         assert_eq!(state(&job("Failed")), State::Failed);
-        assert_eq!(state(&json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"active": 1}})), State::Pending);
+        assert_eq!(
+            state(&json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"active": 1}})),
+            State::Pending
+        );
     }
 
     #[test]
     fn pods_claims_and_services() {
-        let phase = |kind, phase| json!({"apiVersion": "v1", "kind": kind, "status": {"phase": phase}});
+        let phase =
+            |kind, phase| json!({"apiVersion": "v1", "kind": kind, "status": {"phase": phase}});
         assert_eq!(state(&phase("Pod", "Failed")), State::Failed);
         assert_eq!(state(&phase("Pod", "Running")), State::Pending);
         assert_eq!(state(&phase("Pod", "Succeeded")), State::Ready);
-        assert_eq!(state(&phase("PersistentVolumeClaim", "Bound")), State::Ready);
-        assert_eq!(state(&phase("PersistentVolumeClaim", "Lost")), State::Failed);
-        let mut service = json!({"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}});
+        assert_eq!(
+            state(&phase("PersistentVolumeClaim", "Bound")),
+            State::Ready
+        );
+        assert_eq!(
+            state(&phase("PersistentVolumeClaim", "Lost")),
+            State::Failed
+        );
+        let mut service =
+            json!({"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}});
         assert_eq!(state(&service), State::Pending);
         service["status"] = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}});
         assert_eq!(state(&service), State::Ready);
@@ -229,7 +310,14 @@ mod tests {
 
     #[test]
     fn definitions_have_to_be_established() {
-        let definition = |condition, status| with_condition("apiextensions.k8s.io/v1", "CustomResourceDefinition", condition, status);
+        let definition = |condition, status| {
+            with_condition(
+                "apiextensions.k8s.io/v1",
+                "CustomResourceDefinition",
+                condition,
+                status,
+            )
+        };
         assert_eq!(state(&definition("Established", "True")), State::Ready);
         assert_eq!(state(&definition("NamesAccepted", "False")), State::Failed);
         assert_eq!(state(&definition("NamesAccepted", "True")), State::Pending);
@@ -239,6 +327,12 @@ mod tests {
     fn what_is_being_deleted_is_not_ready() {
         let status = readiness(&json!({"kind": "ConfigMap", "apiVersion": "v1",
             "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x.io/hold"]}}));
-        assert_eq!((status.state, status.message.as_str()), (State::Pending, "it is being deleted; finalizers hold it: x.io/hold"));
+        assert_eq!(
+            (status.state, status.message.as_str()),
+            (
+                State::Pending,
+                "it is being deleted; finalizers hold it: x.io/hold"
+            )
+        );
     }
 }

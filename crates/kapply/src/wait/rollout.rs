@@ -13,13 +13,21 @@ pub(super) fn deployment(object: &Value) -> Status {
         return unseen;
     }
     let progressing = condition(object, "Progressing");
-    if let Some(late) = progressing.as_ref().filter(|condition| condition.reason == "ProgressDeadlineExceeded") {
-        return Status::failed(format!("the rollout made no progress within its deadline: {}", late.message));
+    if let Some(late) = progressing
+        .as_ref()
+        .filter(|condition| condition.reason == "ProgressDeadlineExceeded")
+    {
+        return Status::failed(format!(
+            "the rollout made no progress within its deadline: {}",
+            late.message
+        ));
     }
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
     let (replicas, updated) = (count("replicas"), count("updatedReplicas"));
-    if let Some(failure) = condition(object, "ReplicaFailure").filter(|condition| condition.is("True")) {
+    if let Some(failure) =
+        condition(object, "ReplicaFailure").filter(|condition| condition.is("True"))
+    {
         return Status::pending(format!("pods cannot be created: {}", failure.text()));
     }
     if object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
@@ -31,20 +39,34 @@ pub(super) fn deployment(object: &Value) -> Status {
     if replicas > updated {
         return Status::pending(format!("{} old replicas still to go", replicas - updated));
     }
-    for (field, word) in [("availableReplicas", "available"), ("readyReplicas", "ready")] {
+    for (field, word) in [
+        ("availableReplicas", "available"),
+        ("readyReplicas", "ready"),
+    ] {
         if count(field) < updated.max(wanted) {
-            return Status::pending(format!("{} of {} replicas {word}", count(field), updated.max(wanted)));
+            return Status::pending(format!(
+                "{} of {} replicas {word}",
+                count(field),
+                updated.max(wanted)
+            ));
         }
     }
     if replicas > wanted {
-        return Status::pending(format!("{} surplus replicas still to go", replicas - wanted));
+        return Status::pending(format!(
+            "{} surplus replicas still to go",
+            replicas - wanted
+        ));
     }
-    let settled = progressing.is_none_or(|condition| condition.is("True") && condition.reason == "NewReplicaSetAvailable");
+    let settled = progressing.is_none_or(|condition| {
+        condition.is("True") && condition.reason == "NewReplicaSetAvailable"
+    });
     if !settled && number(object, "/spec/progressDeadlineSeconds").is_some() {
         return Status::pending("the rollout is not complete yet");
     }
     match condition(object, "Available") {
-        Some(available) if !available.is("True") => Status::pending(format!("not available: {}", available.text())),
+        Some(available) if !available.is("True") => {
+            Status::pending(format!("not available: {}", available.text()))
+        }
         _ => Status::ready(format!("{wanted} of {wanted} replicas ready")),
     }
 }
@@ -54,25 +76,46 @@ pub(super) fn stateful_set(object: &Value) -> Status {
     if let Some(unseen) = unseen(object) {
         return unseen;
     }
-    if object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
+    if object
+        .pointer("/spec/updateStrategy/type")
+        .and_then(Value::as_str)
+        == Some("OnDelete")
+    {
         return Status::ready("updates wait for pods to be deleted (OnDelete)");
     }
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
-    if let Some(pending) = too_few_or_many(wanted, count("replicas"), count("readyReplicas"), count("availableReplicas")) {
+    if let Some(pending) = too_few_or_many(
+        wanted,
+        count("replicas"),
+        count("readyReplicas"),
+        count("availableReplicas"),
+    ) {
         return pending;
     }
     let partition = number(object, "/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0);
     if partition > 0 {
         let due = (wanted - partition).max(0);
         if count("updatedReplicas") < due {
-            return Status::pending(format!("{} of {due} replicas updated (partition {partition})", count("updatedReplicas")));
+            return Status::pending(format!(
+                "{} of {due} replicas updated (partition {partition})",
+                count("updatedReplicas")
+            ));
         }
-        return Status::ready(format!("{due} of {wanted} replicas updated, as the partition says"));
+        return Status::ready(format!(
+            "{due} of {wanted} replicas updated, as the partition says"
+        ));
     }
-    let revision = |field: &str| object.pointer(&format!("/status/{field}")).and_then(Value::as_str);
+    let revision = |field: &str| {
+        object
+            .pointer(&format!("/status/{field}"))
+            .and_then(Value::as_str)
+    };
     if revision("currentRevision") != revision("updateRevision") {
-        return Status::pending(format!("{} of {wanted} replicas updated", count("updatedReplicas")));
+        return Status::pending(format!(
+            "{} of {wanted} replicas updated",
+            count("updatedReplicas")
+        ));
     }
     Status::ready(format!("{wanted} of {wanted} replicas ready"))
 }
@@ -84,7 +127,11 @@ pub(super) fn daemon_set(object: &Value) -> Status {
     }
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
     let wanted = count("desiredNumberScheduled");
-    if object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
+    if object
+        .pointer("/spec/updateStrategy/type")
+        .and_then(Value::as_str)
+        == Some("OnDelete")
+    {
         return Status::ready("updates wait for pods to be deleted (OnDelete)");
     }
     for (field, word) in [
@@ -105,31 +152,54 @@ pub(super) fn replica_set(object: &Value) -> Status {
     if let Some(unseen) = unseen(object) {
         return unseen;
     }
-    if let Some(failure) = condition(object, "ReplicaFailure").filter(|condition| condition.is("True")) {
+    if let Some(failure) =
+        condition(object, "ReplicaFailure").filter(|condition| condition.is("True"))
+    {
         return Status::pending(format!("pods cannot be created: {}", failure.text()));
     }
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
     if count("fullyLabeledReplicas") < wanted {
-        return Status::pending(format!("{} of {wanted} replicas created", count("fullyLabeledReplicas")));
+        return Status::pending(format!(
+            "{} of {wanted} replicas created",
+            count("fullyLabeledReplicas")
+        ));
     }
-    too_few_or_many(wanted, count("replicas"), count("readyReplicas"), count("availableReplicas"))
-        .unwrap_or_else(|| Status::ready(format!("{wanted} of {wanted} replicas ready")))
+    too_few_or_many(
+        wanted,
+        count("replicas"),
+        count("readyReplicas"),
+        count("availableReplicas"),
+    )
+    .unwrap_or_else(|| Status::ready(format!("{wanted} of {wanted} replicas ready")))
 }
 
 fn too_few_or_many(wanted: i64, replicas: i64, ready: i64, available: i64) -> Option<Status> {
-    for (count, word) in [(replicas, "created"), (ready, "ready"), (available, "available")] {
+    for (count, word) in [
+        (replicas, "created"),
+        (ready, "ready"),
+        (available, "available"),
+    ] {
         if count < wanted {
-            return Some(Status::pending(format!("{count} of {wanted} replicas {word}")));
+            return Some(Status::pending(format!(
+                "{count} of {wanted} replicas {word}"
+            )));
         }
     }
-    (replicas > wanted).then(|| Status::pending(format!("{} surplus replicas still to go", replicas - wanted)))
+    (replicas > wanted).then(|| {
+        Status::pending(format!(
+            "{} surplus replicas still to go",
+            replicas - wanted
+        ))
+    })
 }
 
 /// A workload whose controller never wrote a status says nothing yet; that a
 /// written one is current was checked before.
 fn unseen(object: &Value) -> Option<Status> {
-    number(object, "/status/observedGeneration").is_none().then(|| Status::pending("its controller has not seen it yet"))
+    number(object, "/status/observedGeneration")
+        .is_none()
+        .then(|| Status::pending("its controller has not seen it yet"))
 }
 
 #[cfg(test)]
@@ -155,13 +225,27 @@ mod tests {
     #[test]
     fn a_deployment_is_ready_when_nothing_old_is_left() {
         let full = |replicas: i64, reason: &str| {
-            deployment_with(&json!({"replicas": replicas, "updatedReplicas": 3, "availableReplicas": 3, "readyReplicas": 3,
-                "conditions": progressing(reason)}))
+            deployment_with(
+                &json!({"replicas": replicas, "updatedReplicas": 3, "availableReplicas": 3, "readyReplicas": 3,
+                "conditions": progressing(reason)}),
+            )
         };
-        assert_eq!(readiness(&full(3, "NewReplicaSetAvailable")).state, State::Ready);
-        assert_eq!(readiness(&full(3, "ReplicaSetUpdated")).state, State::Pending);
-        assert_eq!(readiness(&full(4, "NewReplicaSetAvailable")).message, "1 old replicas still to go");
-        assert_eq!(readiness(&full(3, "ProgressDeadlineExceeded")).state, State::Failed);
+        assert_eq!(
+            readiness(&full(3, "NewReplicaSetAvailable")).state,
+            State::Ready
+        );
+        assert_eq!(
+            readiness(&full(3, "ReplicaSetUpdated")).state,
+            State::Pending
+        );
+        assert_eq!(
+            readiness(&full(4, "NewReplicaSetAvailable")).message,
+            "1 old replicas still to go"
+        );
+        assert_eq!(
+            readiness(&full(3, "ProgressDeadlineExceeded")).state,
+            State::Failed
+        );
     }
 
     #[test]

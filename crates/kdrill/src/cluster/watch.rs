@@ -146,7 +146,6 @@ fn reduce_node(node: core::Node) -> Node {
 fn reduce_slice(slice: EndpointSlice) -> Vec<Endpoint> {
     slice
         .endpoints
-        .unwrap_or_default()
         .into_iter()
         .map(|endpoint| Endpoint {
             pod: endpoint.target_ref.and_then(|reference| reference.name),

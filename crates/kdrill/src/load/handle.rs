@@ -322,10 +322,8 @@ async fn listen(
             }
         }
     }
-    let tail = errors.text();
-    progress.send_modify(|progress| {
-        progress.ended = Some(if tail.is_empty() { reason } else { format!("{reason}: {tail}") });
-    });
+    let reason = format!("{reason}; on standard error: {}", errors.text());
+    progress.send_modify(|progress| progress.ended = Some(reason));
 }
 
 impl Received {

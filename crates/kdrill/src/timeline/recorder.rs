@@ -90,14 +90,15 @@ impl Timeline {
                 missing.send_replace(still_missing);
             }
         });
-        let listed = timeout(FIRST_LISTS, progress.wait_for(Vec::is_empty)).await;
-        if matches!(listed, Ok(Ok(_))) {
+        let listed = matches!(timeout(FIRST_LISTS, progress.wait_for(Vec::is_empty)).await, Ok(Ok(_)));
+        if listed {
             return Ok(task);
         }
         task.abort();
         let cause = self.lock().watch_error.clone();
+        let missing = progress.borrow().join(", ");
         Err(Error::NotSynced {
-            missing: progress.borrow().join(", "),
+            missing,
             waited: FIRST_LISTS,
             cause: cause.unwrap_or_else(|| "no answer".to_owned()),
         })

@@ -14,12 +14,11 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Builds klab and with it the components, as far as they are not built yet.
+    /// Lets klab build the components, as far as they are not built yet.
     ///
     /// # Errors
     /// When a build fails.
     pub fn build(repo: &Repo, runner: &Runner) -> anyhow::Result<Self> {
-        build_tools(repo, runner)?;
         let printed = runner.output(Command::new(repo.tool("klab")).args(["runtime", "build"]))?;
         if printed.is_empty() {
             bail!("`klab runtime build` printed no folder");
@@ -52,10 +51,7 @@ impl Runtime {
 }
 
 /// Builds the workspace's tools into [`Repo::tools`].
-///
-/// # Errors
-/// When the build fails.
-pub fn build_tools(repo: &Repo, runner: &Runner) -> anyhow::Result<()> {
+pub(super) fn build_tools(repo: &Repo, runner: &Runner) -> anyhow::Result<()> {
     // All at once: the same selection everywhere means the same features, built once.
     runner.run(repo.cargo().args(["build", "--quiet", "--workspace", "--bins"]))
 }

@@ -1,0 +1,68 @@
+//! How many requests failed, how, and when: inside a window in which they may, or outside it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{load::handle::Sample, timeline::document::Check};
+
+/// Judges that no more than `allowed` requests failed.
+#[must_use]
+pub fn judge(promise: &str, samples: &[Sample], allowed: u64) -> Check {
+    let failed = samples.iter().filter(|sample| sample.answer.is_err()).count() as u64;
+    Check {
+        promise: promise.to_owned(),
+        measured: format!("{failed} of {} failed{}", samples.len(), kinds(samples)),
+        limit: format!("≤ {allowed}"),
+        // No request proves nothing.
+        held: !samples.is_empty() && failed <= allowed,
+    }
+}
+
+/// Splits failed requests by a window: those that were under way in it, from being due to their
+/// end, and the rest.
+#[must_use]
+pub fn split(samples: &[Sample], window: &std::ops::RangeInclusive<Duration>) -> (Vec<Sample>, Vec<Sample>) {
+    samples
+        .iter()
+        .filter(|sample| sample.answer.is_err())
+        .cloned()
+        .partition(|sample| sample.due + sample.latency >= *window.start() && sample.due <= *window.end())
+}
+
+/// The failures by kind, in brackets; nothing when there are none.
+fn kinds(samples: &[Sample]) -> String {
+    let mut counts = BTreeMap::<&str, u64>::new();
+    for failure in samples.iter().filter_map(|sample| sample.answer.as_ref().err()) {
+        *counts.entry(failure.word()).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return String::new();
+    }
+    let kinds: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    format!(" ({})", kinds.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{handle::tests::{failed, ok}, record::Failure};
+
+    #[test]
+    fn one_failure_too_many_breaks_it() {
+        let samples = [ok(0, "a", 1), failed(5, Failure::Reset), failed(9, Failure::Timeout)];
+        assert!(judge("p", &samples, 2).held);
+        let broken = judge("p", &samples, 1);
+        assert!(!broken.held);
+        assert_eq!(broken.measured, "2 of 3 failed (1 reset, 1 timeout)");
+        assert!(!judge("p", &[], 5).held);
+    }
+
+    #[test]
+    fn a_request_in_flight_when_the_window_opens_is_inside() {
+        let hanging = Sample { latency: Duration::from_millis(2000), ..failed(900, Failure::Timeout) };
+        let samples = [failed(500, Failure::Reset), hanging.clone(), failed(3000, Failure::Reset), failed(3001, Failure::Reset)];
+        let window = Duration::from_millis(1000)..=Duration::from_millis(3000);
+        let (inside, outside) = split(&samples, &window);
+        assert_eq!(inside, [hanging, failed(3000, Failure::Reset)]);
+        assert_eq!(outside, [failed(500, Failure::Reset), failed(3001, Failure::Reset)]);
+    }
+}

@@ -1,0 +1,133 @@
+//! The cluster that all suites of a run share.
+
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use crate::{Ran, run, tool};
+
+/// The run's cluster, and the image that every node has.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The cluster's name.
+    pub name: String,
+    /// The image's name, as pods ask for it.
+    pub image: String,
+    /// Its archive.
+    pub archive: PathBuf,
+    kubeconfig: String,
+    kubectl: PathBuf,
+}
+
+impl Shared {
+    /// The cluster of this run.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn get() -> Self {
+        let variable = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| {
+                panic!("{name} is not set; run the suites with: cargo xtask test")
+            })
+        };
+        let name = variable("E2E_CLUSTER");
+        let klab = |words: &[&str]| {
+            let ran = run(
+                Command::new(tool("klab"))
+                    .args(["--name", &name])
+                    .args(words),
+                "",
+            )
+            .exits(0);
+            ran.stdout.trim().to_owned()
+        };
+        Self {
+            kubeconfig: klab(&["kubeconfig", "--path"]),
+            kubectl: PathBuf::from(klab(&["runtime", "path"])).join("kubectl"),
+            image: variable("E2E_IMAGE"),
+            archive: variable("E2E_ARCHIVE").into(),
+            name,
+        }
+    }
+
+    /// Runs klab on this cluster.
+    pub fn klab(&self, words: &[&str]) -> Ran {
+        run(
+            Command::new(tool("klab"))
+                .args(["--name", &self.name])
+                .args(words),
+            "",
+        )
+    }
+
+    /// Runs kapply against this cluster.
+    pub fn kapply(&self, words: &[&str], input: &str) -> Ran {
+        run(
+            Command::new(tool("kapply"))
+                .args(words)
+                .env("KUBECONFIG", &self.kubeconfig),
+            input,
+        )
+    }
+
+    /// Runs the runtime's kubectl against this cluster.
+    pub fn kubectl(&self, words: &[&str], input: &str) -> Ran {
+        run(
+            Command::new(&self.kubectl)
+                .args(words)
+                .env("KUBECONFIG", &self.kubeconfig),
+            input,
+        )
+    }
+
+    /// Runs kdrill against this cluster, its load on the server's network.
+    pub fn kdrill(&self, words: &[&str]) -> Ran {
+        let klab = format!("{} --name {}", tool("klab").display(), self.name);
+        let load = format!("{klab} exec server --");
+        let (down, up) = (format!("{klab} node stop"), format!("{klab} node start"));
+        let commands = ["--load-via", &load, "--node-down", &down, "--node-up", &up];
+        run(
+            Command::new(tool("kdrill"))
+                .arg("run")
+                .args(words)
+                .args(commands)
+                .env("KUBECONFIG", &self.kubeconfig),
+            "",
+        )
+    }
+
+    /// An object as the API server has it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn get_json(&self, words: &[&str]) -> Value {
+        let ran = self
+            .kubectl(&[&["get", "-o", "json"], words].concat(), "")
+            .exits(0);
+        serde_json::from_str(&ran.stdout).expect("kubectl prints JSON")
+    }
+
+    /// Asks again until `wanted` gives something.
+    ///
+    /// # Panics
+    /// When it has not within `limit`.
+    pub fn eventually<T>(what: &str, limit: Duration, mut wanted: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(found) = wanted() {
+                return found;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not within {} s: {what}",
+                limit.as_secs()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
