@@ -71,7 +71,7 @@ fn an_invalid_object_is_refused_with_the_servers_reason() {
 
 #[test]
 fn all_errors_are_reported_not_only_the_first() {
-    let bad = "apiVersion: a.example/v1\nkind: One\nmetadata: {name: x}\n---\napiVersion: b.example/v1\nkind: Two\nmetadata: {name: y}\n";
+    let bad = "apiVersion: a.example/v1\nkind: One\nmetadata: {name: one}\n---\napiVersion: b.example/v1\nkind: Two\nmetadata: {name: two}\n";
     refused("both", bad, &["One", "Two"]);
 }
 

@@ -26,6 +26,8 @@ pub struct SavedScale {
     pub namespace: String,
     /// The Deployment.
     pub deployment: String,
+    /// Its UID: another Deployment of the same name is not this one.
+    pub uid: Option<String>,
     /// `spec.replicas`.
     pub replicas: i32,
     /// The managedFields entries that own `spec.replicas`.
@@ -37,11 +39,15 @@ pub struct SavedScale {
 /// # Errors
 /// [`Error::Api`] when the Deployment cannot be read.
 pub async fn save(client: &Client, namespace: &str, deployment: &str) -> Result<SavedScale> {
-    let found = get(client, namespace, deployment).await?;
+    let found = deployments(client, namespace)
+        .get(deployment)
+        .await
+        .map_err(|error| Error::api(format!("get deployment {namespace}/{deployment}"), &error))?;
     let owners = found.metadata.managed_fields.unwrap_or_default();
     Ok(SavedScale {
         namespace: namespace.to_owned(),
         deployment: deployment.to_owned(),
+        uid: found.metadata.uid,
         // The API server defaults an absent count to 1.
         replicas: found.spec.and_then(|spec| spec.replicas).unwrap_or(1),
         owners: owners.into_iter().filter(owns_replicas).collect(),
@@ -61,23 +67,24 @@ pub async fn set(client: &Client, namespace: &str, deployment: &str, replicas: i
     Ok(())
 }
 
-/// Puts the saved count and its owners back.
+/// Puts the saved count and its owners back; nothing to do when that Deployment is gone.
 ///
 /// # Errors
 /// [`Error::Api`] when the server refuses.
 pub async fn restore(client: &Client, saved: &SavedScale) -> Result<()> {
     let (namespace, deployment) = (saved.namespace.as_str(), saved.deployment.as_str());
-    set(client, namespace, deployment, saved.replicas).await?;
+    if find(client, saved).await?.is_some() {
+        set(client, namespace, deployment, saved.replicas).await?;
+    }
     let mut tries = 0;
-    loop {
-        let found = get(client, namespace, deployment).await?;
+    while let Some(found) = find(client, saved).await? {
         let fields = give_back(found.metadata.managed_fields.unwrap_or_default(), &saved.owners);
         let patch = Patch::Merge(json!({"metadata": {
             "resourceVersion": found.metadata.resource_version, "managedFields": fields,
         }}));
         tries += 1;
         match deployments(client, namespace).patch(deployment, &manager(), &patch).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => break,
             // Another writer (the Deployment's controller) came between: look again.
             Err(kube::Error::Api(status)) if status.code == 409 && tries < TRIES => {}
             Err(error) => {
@@ -85,6 +92,7 @@ pub async fn restore(client: &Client, saved: &SavedScale) -> Result<()> {
             }
         }
     }
+    Ok(())
 }
 
 /// The entries without kdrill's, the saved owners in the place of what is left of them.
@@ -107,11 +115,13 @@ fn owns_replicas(entry: &ManagedFieldsEntry) -> bool {
         .is_some_and(|fields| fields.0.pointer("/f:spec/f:replicas").is_some())
 }
 
-async fn get(client: &Client, namespace: &str, deployment: &str) -> Result<Deployment> {
-    deployments(client, namespace)
-        .get(deployment)
+/// The Deployment that was saved, if it still exists.
+async fn find(client: &Client, saved: &SavedScale) -> Result<Option<Deployment>> {
+    let found = deployments(client, &saved.namespace)
+        .get_opt(&saved.deployment)
         .await
-        .map_err(|error| Error::api(format!("get deployment {namespace}/{deployment}"), &error))
+        .map_err(|error| Error::api(format!("get deployment {}/{}", saved.namespace, saved.deployment), &error))?;
+    Ok(found.filter(|found| found.metadata.uid == saved.uid))
 }
 
 fn deployments(client: &Client, namespace: &str) -> Api<Deployment> {

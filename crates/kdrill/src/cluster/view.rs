@@ -26,6 +26,8 @@ pub struct Pod {
 /// One node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
+    /// Its UID.
+    pub uid: Option<String>,
     /// Condition `Ready` is `True`.
     pub ready: bool,
     /// `spec.unschedulable` (cordoned).

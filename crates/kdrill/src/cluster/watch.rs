@@ -119,6 +119,7 @@ fn reduce_node(node: core::Node) -> Node {
     let info = status.node_info.unwrap_or_default();
     let labels = node.metadata.labels.unwrap_or_default();
     Node {
+        uid: node.metadata.uid,
         ready: status
             .conditions
             .unwrap_or_default()

@@ -1,6 +1,6 @@
 //! How many requests failed, how, and when: inside a window in which they may, or outside it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use crate::{load::handle::Sample, timeline::document::Check};
 
@@ -17,10 +17,22 @@ pub fn judge(promise: &str, samples: &[Sample], allowed: u64) -> Check {
     }
 }
 
+/// Judges that no more than `allowed` requests failed outside a window, of all `samples`.
+#[must_use]
+pub fn judge_outside(window: &RangeInclusive<Duration>, samples: &[Sample], outside: &[Sample], allowed: u64) -> Check {
+    let length = (*window.end() - *window.start()).as_secs_f64();
+    Check {
+        promise: "no request fails except from the cut until the lost endpoints were gone (and a request's time)".to_owned(),
+        measured: format!("{} of {} failed outside these {length:.1} s{}", outside.len(), samples.len(), kinds(outside)),
+        limit: format!("≤ {allowed}"),
+        held: !samples.is_empty() && outside.len() as u64 <= allowed,
+    }
+}
+
 /// Splits failed requests by a window: those that were under way in it, from being due to their
 /// end, and the rest.
 #[must_use]
-pub fn split(samples: &[Sample], window: &std::ops::RangeInclusive<Duration>) -> (Vec<Sample>, Vec<Sample>) {
+pub fn split(samples: &[Sample], window: &RangeInclusive<Duration>) -> (Vec<Sample>, Vec<Sample>) {
     samples
         .iter()
         .filter(|sample| sample.answer.is_err())
@@ -64,5 +76,9 @@ mod tests {
         let (inside, outside) = split(&samples, &window);
         assert_eq!(inside, [hanging, failed(3000, Failure::Reset)]);
         assert_eq!(outside, [failed(500, Failure::Reset), failed(3001, Failure::Reset)]);
+        assert!(judge_outside(&window, &samples, &outside, 2).held);
+        let broken = judge_outside(&window, &samples, &outside, 1);
+        assert!(!broken.held);
+        assert_eq!(broken.measured, "2 of 4 failed outside these 2.0 s (2 reset)");
     }
 }
