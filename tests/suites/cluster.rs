@@ -9,7 +9,8 @@ struct Own(String);
 
 impl Own {
     fn new(suffix: &str) -> Self {
-        Self(format!("t{}-{suffix}", std::process::id()))
+        // The run removes clusters of this pattern whose process is gone.
+        Self(format!("e2e-{}{suffix}", std::process::id()))
     }
 
     fn klab(&self, words: &[&str]) -> Ran {

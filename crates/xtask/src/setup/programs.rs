@@ -62,12 +62,13 @@ fn answers(command: &mut Command) -> bool {
 fn missing_go(repo: &Repo) -> Option<Missing> {
     let module = repo.root.join("crates/klab/runtime/kubernetes");
     let wanted = fs::read_to_string(module.join("go.mod")).ok().and_then(|text| go_directive(&text));
-    // Asked inside the module, go answers for the toolchain it would switch to.
-    let output = Command::new("go").args(["env", "GOVERSION"]).current_dir(&module).output();
-    let found = output
-        .ok()
-        .filter(|output| output.status.success())
-        .and_then(|output| parse_go(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches("go")));
+    // klab builds with the Go that is installed, so that no other one is downloaded.
+    let mut go = Command::new("go");
+    go.args(["env", "GOVERSION"]).current_dir(&repo.root).env("GOTOOLCHAIN", "local");
+    let output = go.stdin(Stdio::null()).output().ok().filter(|output| output.status.success());
+    let found = output.and_then(|output| {
+        parse_go(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches("go"))
+    });
     let wanted = wanted?;
     if found.is_some_and(|found| found >= wanted) {
         return None;

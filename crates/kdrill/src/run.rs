@@ -1,0 +1,243 @@
+//! A run: refuse what cannot work, start the load, carry out the drills one after the other, put
+//! everything back, and report, whatever happened.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    cluster::{connect::Connection, target, watch},
+    drills::{Drill, Findings, Need, Params, Stage, node_loss, stage::ClientHandle},
+    error::{Error, Result},
+    load::handle::{Load, LoadOptions},
+    progress::Progress,
+    putback::Journal,
+    report::{assemble, files},
+    signals::Signals,
+    timeline::{
+        document::{Document, DrillReport, EventKind, Outcome, millis},
+        recorder::Timeline,
+        series,
+    },
+};
+
+/// What to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The drills, in order.
+    pub drills: Vec<&'static Drill>,
+    /// The namespace of the Deployment and the Service.
+    pub namespace: String,
+    /// The Deployment.
+    pub deployment: String,
+    /// The Service.
+    pub service: String,
+    /// The folder of the report.
+    pub report: PathBuf,
+    /// The kdrill program, which the load generator is part of.
+    pub program: PathBuf,
+    /// The load; its target is found out.
+    pub load: LoadOptions,
+    /// The drills' parameters.
+    pub params: Params,
+}
+
+impl Plan {
+    /// Refuses what needs no cluster to be seen as wrong.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub fn check(&self) -> Result<()> {
+        let (params, needs) = (&self.params, |need| self.drills.iter().find(|drill| drill.needs.contains(&need)));
+        let wrong = |text: String| Err(Error::Usage(text));
+        if params.scale_to <= params.replicas {
+            return wrong(format!("--scale-to {} is not more than --replicas {}: the scale drill could add none", params.scale_to, params.replicas));
+        }
+        if let (Some(drill), None) = (needs(Need::NodeAdd), &params.node_add) {
+            return wrong(format!("{} needs --node-add CMD, the command that adds a node", drill.name));
+        }
+        if let Some(drill) = needs(Need::NodeLoss) {
+            let (down, up) = (params.node_down.is_some(), params.node_up.is_some());
+            if params.expect_lost.is_none() && !(down && up) {
+                let missing = if down { "--node-up CMD, the command that starts a node" } else { "--node-down CMD, the command that cuts a node (or --expect-lost NODE)" };
+                return wrong(format!("{} needs {missing}", drill.name));
+            }
+            if params.expect_lost.is_some() && down {
+                return wrong("--expect-lost says that others cut the node, --node-down that kdrill does: give one of them".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs the plan; comes back with what timeline.json says.
+///
+/// # Errors
+/// Before the first drill: whatever makes the run impossible; nothing has been changed and there
+/// is no report. After it: only when the report cannot be written.
+pub async fn run(plan: Plan, connection: Connection) -> Result<Document> {
+    let (mut stage, recording, server) = prepare(&plan, connection).await?;
+    let mut signals = Signals::listen()?;
+    let mut reports = Vec::new();
+    let following = match start_load(&plan, &mut stage).await {
+        Ok(()) => stage.load.as_ref().and_then(|load| stage.progress.follow(load)),
+        Err(error) => {
+            stage.progress.finish();
+            return Err(error);
+        }
+    };
+    let mut stopped = false;
+    for drill in &plan.drills {
+        let report = if stopped { not_run(drill, &stage) } else { carry_out(drill, &stage, &mut signals).await };
+        stopped |= matches!(report.outcome, Outcome::Error | Outcome::Interrupted);
+        reports.push(report);
+    }
+    if let Some(load) = &stage.load {
+        load.stop().await;
+    }
+    for task in following.into_iter().chain([recording]) {
+        task.abort();
+    }
+    stage.progress.finish();
+    let document = assemble::document(&stage, &server, reports);
+    files::write_report(&plan.report, &document)?;
+    Ok(document)
+}
+
+/// The API server, as the report names it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its URL.
+    pub url: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Everything that can be refused is refused here.
+async fn prepare(plan: &Plan, connection: Connection) -> Result<(Stage, tokio::task::JoinHandle<()>, Server)> {
+    plan.check()?;
+    let target = target::resolve(&connection.client, &plan.namespace, &plan.deployment, &plan.service).await?;
+    std::fs::create_dir_all(&plan.report).map_err(Error::file(&plan.report))?;
+    let journal = Journal::open(&plan.report)?;
+    let timeline = Timeline::start();
+    let recording = timeline.record(watch::watch(&connection.client, &target)).await?;
+    let stage = Stage {
+        client: ClientHandle(connection.client),
+        target,
+        timeline,
+        load: None,
+        params: plan.params.clone(),
+        journal,
+        progress: Progress::start(),
+    };
+    let checked = check_nodes(plan, &stage);
+    if checked.is_ok() && !stage.journal.changes().is_empty() {
+        stage.progress.step("putting back what an interrupted run left");
+        stage.put_back().await?;
+    }
+    checked.inspect_err(|_| stage.progress.finish())?;
+    Ok((stage, recording, Server { url: connection.server, version: connection.version }))
+}
+
+/// Refuses node-loss where no node may be cut, unless one is added first.
+fn check_nodes(plan: &Plan, stage: &Stage) -> Result<()> {
+    let (params, view) = (&plan.params, stage.timeline.view());
+    let position = |need| plan.drills.iter().position(|drill| drill.needs.contains(&need));
+    let Some(loss) = position(Need::NodeLoss) else { return Ok(()) };
+    if let Some(node) = &params.expect_lost {
+        return match view.nodes.contains_key(node) {
+            true => Ok(()),
+            false => Err(Error::Target(format!("there is no node {node} (--expect-lost); the nodes are {}", view.nodes.keys().cloned().collect::<Vec<_>>().join(", ")))),
+        };
+    }
+    let added_before = position(Need::NodeAdd).is_some_and(|add| add < loss);
+    if added_before || !stage.journal.changes().is_empty() || !node_loss::eligible(&view, &params.protect).is_empty() {
+        return Ok(());
+    }
+    Err(Error::Target(format!("no node may be cut: {}", node_loss::why_not(&view, &params.protect))))
+}
+
+async fn start_load(plan: &Plan, stage: &mut Stage) -> Result<()> {
+    if plan.drills.iter().any(|drill| drill.needs.contains(&Need::Load)) {
+        let options = LoadOptions { target: stage.target.url.clone(), ..plan.load.clone() };
+        stage.progress.step(&format!("sending {} requests per second to {}", options.rate, options.target));
+        stage.load = Some(Arc::new(Load::start(options, &plan.program, &stage.timeline).await?));
+    }
+    Ok(())
+}
+
+/// One drill, and putting back what it left changed.
+async fn carry_out(drill: &Drill, stage: &Stage, signals: &mut Signals) -> DrillReport {
+    stage.progress.drill(drill.name);
+    let started = stage.timeline.mark(EventKind::DrillStarted, drill.name, format!("drill {}", drill.name));
+    let mut findings = Findings::default();
+    let (mut outcome, mut error) = tokio::select! {
+        finished = (drill.run)(stage, &mut findings) => match finished {
+            Ok(()) => (Outcome::Held, None),
+            Err(error) => (Outcome::Error, Some(error.to_string())),
+        },
+        signal = signals.next() => (Outcome::Interrupted, Some(format!("interrupted by {signal}"))),
+    };
+    if let Err(failure) = put_back(stage, signals).await {
+        outcome = Outcome::Error;
+        error = Some(error.map_or_else(|| failure.to_string(), |first| format!("{first}; {failure}")));
+    }
+    if outcome == Outcome::Held && !(findings.checks.iter().all(|check| check.held) && !findings.checks.is_empty()) {
+        outcome = Outcome::Broken;
+    }
+    let ended = stage.timeline.mark(EventKind::DrillEnded, drill.name, format!("drill {}: {}", drill.name, outcome.word()));
+    stage.progress.step(error.as_deref().unwrap_or(outcome.word()));
+    let requests = requests_due(stage, started, ended);
+    DrillReport {
+        name: drill.name.to_owned(),
+        promise: drill.promise.to_owned(),
+        outcome,
+        started_ms: millis(started),
+        ended_ms: millis(ended),
+        checks: findings.checks,
+        measurements: findings.measurements,
+        error,
+        requests,
+    }
+}
+
+fn requests_due(stage: &Stage, from: Duration, until: Duration) -> Option<crate::timeline::document::Tally> {
+    let samples = stage.load.as_ref()?.between(from, until);
+    Some(series::tally(samples.iter()))
+}
+
+/// Puts everything back; a further signal gives that up, and leaves it to the next run.
+async fn put_back(stage: &Stage, signals: &mut Signals) -> Result<()> {
+    if stage.journal.changes().is_empty() {
+        return Ok(());
+    }
+    tokio::select! {
+        done = stage.put_back() => done,
+        signal = signals.next() => Err(Error::Usage(format!(
+            "putting back was given up on a second {signal}; the next run with the same --report folder does it"
+        ))),
+    }
+}
+
+fn not_run(drill: &Drill, stage: &Stage) -> DrillReport {
+    let now = millis(stage.timeline.now());
+    DrillReport {
+        name: drill.name.to_owned(),
+        promise: drill.promise.to_owned(),
+        outcome: Outcome::NotRun,
+        started_ms: now,
+        ended_ms: now,
+        checks: Vec::new(),
+        measurements: Vec::new(),
+        error: None,
+        requests: None,
+    }
+}
+
+/// The path of a document in a report folder, for the user.
+#[must_use]
+pub fn report_path(folder: &Path, file: &str) -> String {
+    folder.join(file).display().to_string()
+}
