@@ -20,8 +20,9 @@ use crate::{
 
 const MOUNT: &str = "/sys/fs/cgroup";
 const ROOT: &str = "klab";
-/// What a kubelet cannot do without, on v2.
-const CONTROLLERS: [&str; 4] = ["cpu", "cpuset", "memory", "pids"];
+/// What a kubelet wants of its cgroup root on v2, as far as the machine has it.
+/// Source: kubelet's `getSupportedUnifiedControllers`.
+const CONTROLLERS: [&str; 5] = ["cpu", "cpuset", "hugetlb", "memory", "pids"];
 
 /// How this machine has its cgroups mounted.
 #[derive(Debug, PartialEq, Eq)]
@@ -160,14 +161,16 @@ fn copy_cpuset(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// v2: hands the controllers on to the next level.
+/// v2: hands the controllers that a level has on to the next one.
 fn pass_down(path: &Path) -> Result<()> {
     let control = path.join("cgroup.subtree_control");
-    let passed = fs::read_to_string(&control).file("cannot read", &control)?;
-    let missing: Vec<_> = CONTROLLERS
+    let words = |file: &Path| fs::read_to_string(file).file("cannot read", file);
+    let passed = words(&control)?;
+    let there = words(&path.join("cgroup.controllers"))?;
+    let has = |list: &str, name: &str| list.split_whitespace().any(|word| word == name);
+    let missing = CONTROLLERS
         .iter()
-        .filter(|name| !passed.split_whitespace().any(|passed| passed == **name))
-        .collect();
+        .filter(|name| has(&there, name) && !has(&passed, name));
     for name in missing {
         fs::write(&control, format!("+{name}")).map_err(|error| {
             Error::Machine(format!(
@@ -251,11 +254,12 @@ mod tests {
         for level in ["", "klab", "t", "agent1"] {
             path.push(level);
             fs::create_dir_all(&path).unwrap();
-            fs::write(path.join("cgroup.subtree_control"), "cpu memory").unwrap();
+            fs::write(path.join("cgroup.controllers"), "cpuset cpu io memory pids").unwrap();
+            fs::write(path.join("cgroup.subtree_control"), "cpuset cpu memory").unwrap();
         }
         let hierarchies = Hierarchies::V2(mount.path().to_owned());
         hierarchies.create(&cluster, "agent1").unwrap();
-        // The stand-in keeps the last write: the last controller that was missing.
+        // The stand-in keeps the last write: the one controller that was missing and is there.
         for level in ["klab", "klab/t", "klab/t/agent1"] {
             let control = mount.path().join(level).join("cgroup.subtree_control");
             assert_eq!(fs::read_to_string(control).unwrap(), "+pids", "{level}");
