@@ -24,7 +24,10 @@ impl Cluster {
     /// The cluster `name` of this checkout's klab.
     #[must_use]
     pub fn new(repo: &Repo, name: &str) -> Self {
-        Self { klab: repo.tool("klab"), name: name.to_owned() }
+        Self {
+            klab: repo.tool("klab"),
+            name: name.to_owned(),
+        }
     }
 
     /// Its name.
@@ -86,7 +89,10 @@ impl Cluster {
     pub fn kubeconfig(&self, runner: &Runner) -> anyhow::Result<PathBuf> {
         let path = PathBuf::from(runner.output(&mut self.klab(&["kubeconfig", "--path"]))?);
         if !path.is_file() {
-            bail!("klab names the kubeconfig {} but there is no such file", path.display());
+            bail!(
+                "klab names the kubeconfig {} but there is no such file",
+                path.display()
+            );
         }
         Ok(path)
     }
@@ -117,11 +123,15 @@ pub fn owned_name(pid: u32, suffix: &str) -> String {
 pub fn orphans() -> Vec<String> {
     let entries = fs::read_dir(state_root()).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| owner(name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())).collect()
+    names
+        .filter(|name| owner(name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()))
+        .collect()
 }
 
 fn owner(name: &str) -> Option<u32> {
-    let digits = name.strip_prefix("e2e-")?.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let digits = name
+        .strip_prefix("e2e-")?
+        .trim_end_matches(|c: char| c.is_ascii_lowercase());
     digits.parse().ok()
 }
 
@@ -143,6 +153,9 @@ mod tests {
         let repo = Repo::find().unwrap();
         let command = Cluster::new(&repo, "demo").klab(&["down"]);
         assert_eq!(command.get_program(), repo.tool("klab"));
-        assert_eq!(command.get_args().collect::<Vec<_>>(), ["--name", "demo", "down"]);
+        assert_eq!(
+            command.get_args().collect::<Vec<_>>(),
+            ["--name", "demo", "down"]
+        );
     }
 }

@@ -1,12 +1,6 @@
 //! From source to replicas that survive losing a node, on a cluster of its own.
 
-use std::{
-    env,
-    ffi::OsString,
-    fs,
-    path::PathBuf,
-    process::Command,
-};
+use std::{env, ffi::OsString, fs, path::PathBuf, process::Command};
 
 use anyhow::Context;
 
@@ -22,15 +16,36 @@ use crate::{
 const NAMESPACE: &str = "hello";
 
 const STAGES: &[Stage<Demo>] = &[
-    Stage { name: "setup", run: Demo::setup },
-    Stage { name: "image", run: Demo::image },
-    Stage { name: "cluster of two nodes", run: Demo::up },
-    Stage { name: "load image", run: Demo::load },
-    Stage { name: "apply manifests", run: Demo::apply },
-    Stage { name: "drills", run: Demo::drills },
+    Stage {
+        name: "setup",
+        run: Demo::setup,
+    },
+    Stage {
+        name: "image",
+        run: Demo::image,
+    },
+    Stage {
+        name: "cluster of two nodes",
+        run: Demo::up,
+    },
+    Stage {
+        name: "load image",
+        run: Demo::load,
+    },
+    Stage {
+        name: "apply manifests",
+        run: Demo::apply,
+    },
+    Stage {
+        name: "drills",
+        run: Demo::drills,
+    },
 ];
 
-const TEARDOWN: &[Stage<Demo>] = &[Stage { name: "cluster down", run: Demo::down }];
+const TEARDOWN: &[Stage<Demo>] = &[Stage {
+    name: "cluster down",
+    run: Demo::down,
+}];
 
 struct Demo {
     repo: Repo,
@@ -50,8 +65,19 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Demo) -> anyhow::Resul
     require_root("demo")?;
     let cluster = Cluster::new(&repo, &options.name);
     cluster.refuse_existing()?;
-    let report = options.report.clone().unwrap_or_else(|| repo.target.join("demo-report"));
-    let mut demo = Demo { repo, runner, cluster, report, started: false, built: None, kubeconfig: None };
+    let report = options
+        .report
+        .clone()
+        .unwrap_or_else(|| repo.target.join("demo-report"));
+    let mut demo = Demo {
+        repo,
+        runner,
+        cluster,
+        report,
+        started: false,
+        built: None,
+        kubeconfig: None,
+    };
     let mut log = Log::default();
     let outcome = run_all(STAGES, &mut demo, &mut log);
     let mut end = Ok(());
@@ -109,10 +135,12 @@ impl Demo {
         let namespace = self.repo.root.join("crates/xtask/demo/namespace.yaml");
         let manifests = self.repo.root.join("manifests");
         let image = format!("hostname-server={}", self.built()?.1.reference);
-        self.runner.run(self.client("kapply")?.args(["apply", "-f"]).arg(namespace))?;
+        self.runner
+            .run(self.client("kapply")?.args(["apply", "-f"]).arg(namespace))?;
         let mut apply = self.client("kapply")?;
         apply.args(["apply", "-f"]).arg(manifests);
-        self.runner.run(apply.args(["--image", &image, "-n", NAMESPACE, "--wait"]))
+        self.runner
+            .run(apply.args(["--image", &image, "-n", NAMESPACE, "--wait"]))
     }
 
     fn drills(&mut self) -> anyhow::Result<()> {
@@ -120,7 +148,14 @@ impl Demo {
         let klab = |words: &str| format!("klab --name {} {words}", self.cluster.name());
         let mut drill = self.client("kdrill")?;
         drill
-            .args(["run", "replicas", "balance", "node-add", "scale", "node-loss"])
+            .args([
+                "run",
+                "replicas",
+                "balance",
+                "node-add",
+                "scale",
+                "node-loss",
+            ])
             .args(["--namespace", NAMESPACE, "--report"])
             .arg(&self.report)
             .args(["--load-via", &klab("exec server --")])
@@ -137,14 +172,19 @@ impl Demo {
 
     /// One of our tools, told which cluster to talk to.
     fn client(&self, tool: &str) -> anyhow::Result<Command> {
-        let kubeconfig = self.kubeconfig.as_ref().context("the cluster is up before it is used")?;
+        let kubeconfig = self
+            .kubeconfig
+            .as_ref()
+            .context("the cluster is up before it is used")?;
         let mut command = Command::new(self.repo.tool(tool));
         command.env("KUBECONFIG", kubeconfig);
         Ok(command)
     }
 
     fn built(&self) -> anyhow::Result<&(Runtime, Image)> {
-        self.built.as_ref().context("the image is built before it is used")
+        self.built
+            .as_ref()
+            .context("the image is built before it is used")
     }
 
     fn path_with_tools(&self) -> anyhow::Result<OsString> {
@@ -154,11 +194,21 @@ impl Demo {
     }
 
     fn how_to_look_around(&self) -> String {
-        let klab = format!("{} --name {}", self.repo.tool("klab").display(), self.cluster.name());
-        let mut lines = vec![format!("Cluster {} is left running. Look around with:", self.cluster.name())];
+        let klab = format!(
+            "{} --name {}",
+            self.repo.tool("klab").display(),
+            self.cluster.name()
+        );
+        let mut lines = vec![format!(
+            "Cluster {} is left running. Look around with:",
+            self.cluster.name()
+        )];
         if let (Some(kubeconfig), Some((runtime, _))) = (&self.kubeconfig, &self.built) {
             lines.push(format!("  export KUBECONFIG={}", kubeconfig.display()));
-            lines.push(format!("  {} -n {NAMESPACE} get pods -o wide", runtime.kubectl().display()));
+            lines.push(format!(
+                "  {} -n {NAMESPACE} get pods -o wide",
+                runtime.kubectl().display()
+            ));
         }
         for words in ["status", "node stop agent1", "node start agent1"] {
             lines.push(format!("  {klab} {words}"));

@@ -39,11 +39,18 @@ pub fn command(repo: &Repo, runner: &Runner, options: &cli::Image) -> anyhow::Re
     let ocipack = if let Some(path) = &options.ocipack {
         path.clone()
     } else {
-        runner.run(repo.cargo().args(["build", "--quiet", "--package", "ocipack"]))?;
+        runner.run(
+            repo.cargo()
+                .args(["build", "--quiet", "--package", "ocipack"]),
+        )?;
         repo.tool("ocipack")
     };
     let image = build(repo, runner, &ocipack, &options.out)?;
-    say(&format!("xtask: {} is {}", image.archive.display(), image.reference));
+    say(&format!(
+        "xtask: {} is {}",
+        image.archive.display(),
+        image.reference
+    ));
     answer(&image.digest);
     Ok(())
 }
@@ -55,7 +62,11 @@ pub fn command(repo: &Repo, runner: &Runner, options: &cli::Image) -> anyhow::Re
 pub fn build(repo: &Repo, runner: &Runner, ocipack: &Path, out: &Path) -> anyhow::Result<Image> {
     fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
     let server = server::build(repo, runner)?;
-    let pack = Pack { runner, ocipack, server: &server };
+    let pack = Pack {
+        runner,
+        ocipack,
+        server: &server,
+    };
     let layout = out.join("hostname-server");
     pack.build(env!("CARGO_PKG_VERSION"), &layout)?;
     let digest = pack.digest(&layout)?;
@@ -65,9 +76,16 @@ pub fn build(repo: &Repo, runner: &Runner, ocipack: &Path, out: &Path) -> anyhow
     // Names live outside of what the digest covers; were that to change, tags would lie.
     let archived = pack.digest(&archive)?;
     if archived != digest {
-        bail!("{} has digest {archived}, its layout {digest}", archive.display());
+        bail!(
+            "{} has digest {archived}, its layout {digest}",
+            archive.display()
+        );
     }
-    Ok(Image { reference: format!("{REPOSITORY}:{tag}"), archive, digest })
+    Ok(Image {
+        reference: format!("{REPOSITORY}:{tag}"),
+        archive,
+        digest,
+    })
 }
 
 struct Pack<'a> {
@@ -83,19 +101,30 @@ impl Pack<'_> {
         command
             .arg("build")
             .arg("--binary")
-            .arg(format!("{}={}", self.server.platform, self.server.binary.display()))
+            .arg(format!(
+                "{}={}",
+                self.server.platform,
+                self.server.binary.display()
+            ))
             .args(["--name", &format!("{REPOSITORY}:{tag}")])
             .args(["--port", "5000/tcp"])
             .args(["--label", "org.opencontainers.image.title=hostname-server"])
-            .args(["--label", &format!("org.opencontainers.image.version={version}")])
-            .args(["--annotation", "org.opencontainers.image.licenses=MIT OR Apache-2.0"])
+            .args([
+                "--label",
+                &format!("org.opencontainers.image.version={version}"),
+            ])
+            .args([
+                "--annotation",
+                "org.opencontainers.image.licenses=MIT OR Apache-2.0",
+            ])
             .arg("-o")
             .arg(output);
         self.runner.output(&mut command).map(drop)
     }
 
     fn digest(&self, image: &Path) -> anyhow::Result<String> {
-        self.runner.output(Command::new(self.ocipack).arg("digest").arg(image))
+        self.runner
+            .output(Command::new(self.ocipack).arg("digest").arg(image))
     }
 }
 
@@ -114,7 +143,12 @@ mod tests {
     fn tags_are_made_of_digests() {
         let digest = format!("sha256:0123456789abcdef{}", "0".repeat(48));
         assert_eq!(content_tag(&digest).unwrap(), "0123456789ab");
-        for bad in ["", "sha256:", "sha256:0123456789abcdef", "md5:0123456789abcdef"] {
+        for bad in [
+            "",
+            "sha256:",
+            "sha256:0123456789abcdef",
+            "md5:0123456789abcdef",
+        ] {
             assert!(content_tag(bad).is_err(), "{bad}");
         }
     }

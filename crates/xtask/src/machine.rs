@@ -79,9 +79,15 @@ impl Inventory {
         let mut changes = Vec::new();
         for (kind, now) in &after.items {
             let was = self.items.get(kind).unwrap_or(&nothing);
-            changes.extend(now.difference(was).map(|item| format!("left behind: {kind} {item}")));
+            changes.extend(
+                now.difference(was)
+                    .map(|item| format!("left behind: {kind} {item}")),
+            );
             if OWN.contains(kind) {
-                changes.extend(was.difference(now).map(|item| format!("gone: {kind} {item}")));
+                changes.extend(
+                    was.difference(now)
+                        .map(|item| format!("gone: {kind} {item}")),
+                );
             }
         }
         changes
@@ -145,27 +151,40 @@ mod tests {
 
     fn inventory(kind: &'static str, items: &[&str]) -> Inventory {
         let items = items.iter().map(ToString::to_string).collect();
-        Inventory { items: BTreeMap::from([(kind, items)]) }
+        Inventory {
+            items: BTreeMap::from([(kind, items)]),
+        }
     }
 
     #[test]
     fn additions_count_in_every_kind() {
-        let (before, after) = (inventory("mount", &["/a"]), inventory("mount", &["/a", "/b"]));
+        let (before, after) = (
+            inventory("mount", &["/a"]),
+            inventory("mount", &["/a", "/b"]),
+        );
         assert_eq!(before.changes_to(&after), ["left behind: mount /b"]);
     }
 
     #[test]
     fn losses_count_where_they_are_the_machines_own() {
-        let changed = inventory("setting", &["vm.x = 0"]).changes_to(&inventory("setting", &["vm.x = 1"]));
-        assert_eq!(changed, ["left behind: setting vm.x = 1", "gone: setting vm.x = 0"]);
+        let changed =
+            inventory("setting", &["vm.x = 0"]).changes_to(&inventory("setting", &["vm.x = 1"]));
+        assert_eq!(
+            changed,
+            ["left behind: setting vm.x = 1", "gone: setting vm.x = 0"]
+        );
         let ended = inventory("process", &["1 x"]).changes_to(&inventory("process", &[]));
         assert_eq!(ended, Vec::<String>::new());
     }
 
     #[test]
     fn mounts_are_named_by_place_type_and_source() {
-        let line = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n";
-        assert_eq!(mounts(line), BTreeSet::from(["/mnt2 (ext3, /dev/root)".to_owned()]));
+        let line =
+            "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n";
+        assert_eq!(
+            mounts(line),
+            BTreeSet::from(["/mnt2 (ext3, /dev/root)".to_owned()])
+        );
     }
 
     #[test]
@@ -173,6 +192,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("vm")).unwrap();
         fs::write(root.path().join("vm/panic_on_oom"), "2\n").unwrap();
-        assert_eq!(settings(root.path()), BTreeSet::from(["vm.panic_on_oom = 2".to_owned()]));
+        assert_eq!(
+            settings(root.path()),
+            BTreeSet::from(["vm.panic_on_oom = 2".to_owned()])
+        );
     }
 }

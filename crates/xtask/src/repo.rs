@@ -45,7 +45,9 @@ impl Repo {
         if tools.file_name() == Some(OsStr::new("deps")) {
             tools = tools.parent().context("deps lies in a profile's folder")?;
         }
-        let target = tools.parent().context("a profile's folder lies in target")?;
+        let target = tools
+            .parent()
+            .context("a profile's folder lies in target")?;
         Ok(Self {
             root,
             tools: tools.to_path_buf(),
@@ -94,7 +96,9 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 fn find_in(folders: impl Iterator<Item = PathBuf>, name: &str) -> Option<PathBuf> {
-    folders.map(|folder| folder.join(name)).find(|path| path.is_file())
+    folders
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }
 
 #[cfg(test)]

@@ -50,7 +50,9 @@ pub fn command(repo: &Repo, runner: &Runner, options: &cli::Setup) -> anyhow::Re
         if lacking.is_empty() {
             answer("nothing is lacking");
         }
-        lacking.iter().for_each(|line| answer(line));
+        for line in &lacking {
+            answer(line);
+        }
         return Ok(());
     }
     if phases != CHECKS {
@@ -73,7 +75,12 @@ pub fn ensure(repo: &Repo, runner: &Runner, phases: &[Phase]) -> anyhow::Result<
                 .try_for_each(|tool| tool.ensure(repo, runner).map(drop)),
             Phase::Runtime => runtime::build_tools(repo, runner)
                 .and_then(|()| Runtime::build(repo, runner))
-                .map(|runtime| say(&format!("xtask: cluster components: {}", runtime.bin.display()))),
+                .map(|runtime| {
+                    say(&format!(
+                        "xtask: cluster components: {}",
+                        runtime.bin.display()
+                    ));
+                }),
         }
         .with_context(|| format!("setup, phase {}", name(*phase)))?;
     }
@@ -86,7 +93,11 @@ pub fn ensure(repo: &Repo, runner: &Runner, phases: &[Phase]) -> anyhow::Result<
 /// One [`Refusal`] that names all of it.
 pub fn require_programs(repo: &Repo, phases: &[Phase]) -> Result<(), Refusal> {
     let missing = programs::missing(repo, phases);
-    if missing.is_empty() { Ok(()) } else { Err(Refusal(programs::message(&missing))) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal(programs::message(&missing)))
+    }
 }
 
 fn lacking(repo: &Repo, phases: &[Phase]) -> Vec<String> {
@@ -100,7 +111,10 @@ fn lacking(repo: &Repo, phases: &[Phase]) -> Vec<String> {
             Phase::Packages => {
                 let packages = packages::missing();
                 if !packages.is_empty() {
-                    lines.push(format!("would run: {}", packages::install_command(&packages)));
+                    lines.push(format!(
+                        "would run: {}",
+                        packages::install_command(&packages)
+                    ));
                 }
             }
             Phase::Tools => lines.extend(
@@ -120,5 +134,7 @@ fn lacking(repo: &Repo, phases: &[Phase]) -> Vec<String> {
 }
 
 fn name(phase: Phase) -> String {
-    phase.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    phase
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -22,34 +22,82 @@ pub const IMAGE_VARIABLE: &str = "E2E_IMAGE";
 /// The archive of that image, for the suites.
 pub const ARCHIVE_VARIABLE: &str = "E2E_ARCHIVE";
 
-const TOOLS: &[Stage<Session>] = &[Stage { name: "setup", run: checks::setup }];
+const TOOLS: &[Stage<Session>] = &[Stage {
+    name: "setup",
+    run: checks::setup,
+}];
 
 // The cheap ones first. Left out when somebody asks for certain tests.
 const LINTS: &[Stage<Session>] = &[
-    Stage { name: "rustfmt", run: checks::rustfmt },
-    Stage { name: "gofmt", run: checks::gofmt },
-    Stage { name: "clippy", run: checks::clippy },
-    Stage { name: "rustdoc", run: checks::rustdoc },
-    Stage { name: "licences and sources", run: checks::deny },
+    Stage {
+        name: "rustfmt",
+        run: checks::rustfmt,
+    },
+    Stage {
+        name: "gofmt",
+        run: checks::gofmt,
+    },
+    Stage {
+        name: "clippy",
+        run: checks::clippy,
+    },
+    Stage {
+        name: "rustdoc",
+        run: checks::rustdoc,
+    },
+    Stage {
+        name: "licences and sources",
+        run: checks::deny,
+    },
 ];
 
 const UNIT_TESTS: &[Stage<Session>] = &[
-    Stage { name: "build", run: checks::build },
-    Stage { name: "select tests", run: checks::select },
-    Stage { name: "unit tests", run: checks::unit_tests },
+    Stage {
+        name: "build",
+        run: checks::build,
+    },
+    Stage {
+        name: "select tests",
+        run: checks::select,
+    },
+    Stage {
+        name: "unit tests",
+        run: checks::unit_tests,
+    },
 ];
 
 const SUITES: &[Stage<Session>] = &[
-    Stage { name: "cluster components", run: suites::runtime },
-    Stage { name: "image", run: suites::image },
-    Stage { name: "cluster up", run: suites::up },
-    Stage { name: "load image", run: suites::load },
-    Stage { name: "suites", run: suites::run },
+    Stage {
+        name: "cluster components",
+        run: suites::runtime,
+    },
+    Stage {
+        name: "image",
+        run: suites::image,
+    },
+    Stage {
+        name: "cluster up",
+        run: suites::up,
+    },
+    Stage {
+        name: "load image",
+        run: suites::load,
+    },
+    Stage {
+        name: "suites",
+        run: suites::run,
+    },
 ];
 
 const TEARDOWN: &[Stage<Session>] = &[
-    Stage { name: "cluster down", run: suites::down },
-    Stage { name: "nothing left behind", run: suites::leaks },
+    Stage {
+        name: "cluster down",
+        run: suites::down,
+    },
+    Stage {
+        name: "nothing left behind",
+        run: suites::leaks,
+    },
 ];
 
 /// One run.
@@ -84,10 +132,24 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Test) -> anyhow::Resul
         setup::require_programs(&repo, setup::ALL)?;
         let own = owned_name(std::process::id(), "");
         let name = options.cluster.as_deref().unwrap_or(&own);
-        Some(Target { cluster: Cluster::new(&repo, name), owned: options.cluster.is_none(), before: None })
+        Some(Target {
+            cluster: Cluster::new(&repo, name),
+            owned: options.cluster.is_none(),
+            before: None,
+        })
     };
-    let lints = if options.filters.is_empty() { LINTS } else { &[] };
-    let mut session = Session { repo, runner, selection, cluster, image: None };
+    let lints = if options.filters.is_empty() {
+        LINTS
+    } else {
+        &[]
+    };
+    let mut session = Session {
+        repo,
+        runner,
+        selection,
+        cluster,
+        image: None,
+    };
     let mut log = Log::default();
     let outcome = [TOOLS, lints, UNIT_TESTS]
         .into_iter()
@@ -100,7 +162,11 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Test) -> anyhow::Resul
         });
     let mut end = Ok(());
     // Taken right before `up`: from then on something may exist.
-    if session.cluster.as_ref().is_some_and(|target| target.before.is_some()) {
+    if session
+        .cluster
+        .as_ref()
+        .is_some_and(|target| target.before.is_some())
+    {
         session.runner.start_teardown();
         end = tear_down(TEARDOWN, &mut session, &mut log);
     }

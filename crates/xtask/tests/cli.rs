@@ -28,16 +28,38 @@ fn script(folder: &Path, name: &str, body: &str) -> PathBuf {
 
 #[test]
 fn help_has_examples_everywhere() {
-    for command in [&["--help"][..], &["setup", "--help"], &["image", "--help"], &["demo", "--help"], &["test", "--help"]] {
-        xtask().args(command).assert().success().stdout(contains("Examples:\n  "));
+    for command in [
+        &["--help"][..],
+        &["setup", "--help"],
+        &["image", "--help"],
+        &["demo", "--help"],
+        &["test", "--help"],
+    ] {
+        xtask()
+            .args(command)
+            .assert()
+            .success()
+            .stdout(contains("Examples:\n  "));
     }
 }
 
 #[test]
 fn wrong_usage_exits_with_2() {
-    xtask().arg("frob").assert().code(2).stderr(contains("unrecognized subcommand 'frob'"));
-    xtask().arg("image").assert().code(2).stderr(contains("--out <DIR>"));
-    xtask().args(["test", "--no-cluster", "a|b"]).assert().code(2).stderr(contains("filter \"a|b\""));
+    xtask()
+        .arg("frob")
+        .assert()
+        .code(2)
+        .stderr(contains("unrecognized subcommand 'frob'"));
+    xtask()
+        .arg("image")
+        .assert()
+        .code(2)
+        .stderr(contains("--out <DIR>"));
+    xtask()
+        .args(["test", "--no-cluster", "a|b"])
+        .assert()
+        .code(2)
+        .stderr(contains("filter \"a|b\""));
 }
 
 #[test]
@@ -61,7 +83,11 @@ fn an_existing_cluster_is_not_touched() {
 fn without_root_nothing_starts() {
     if !nix::unistd::geteuid().is_root() {
         for command in ["setup", "demo", "test"] {
-            xtask().arg(command).assert().code(2).stderr(contains("needs root; nothing was started"));
+            xtask()
+                .arg(command)
+                .assert()
+                .code(2)
+                .stderr(contains("needs root; nothing was started"));
         }
         return;
     }
@@ -78,7 +104,10 @@ fn without_root_nothing_starts() {
             .assert()
             .code(2)
             .stdout("")
-            .stderr(contains(format!("xtask: error: `{command}` makes namespaces")).and(contains("==>").not()));
+            .stderr(
+                contains(format!("xtask: error: `{command}` makes namespaces"))
+                    .and(contains("==>").not()),
+            );
     }
 }
 
@@ -142,7 +171,11 @@ fn a_signal_reaches_the_build_and_becomes_the_exit_code() {
         assert!(Instant::now() < deadline, "the build never started");
         std::thread::sleep(Duration::from_millis(10));
     }
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
+    kill(
+        Pid::from_raw(i32::try_from(child.id()).unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert!(proof.exists(), "the signal did not reach the build");
 }

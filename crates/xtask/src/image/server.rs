@@ -44,19 +44,42 @@ pub(super) fn build(repo: &Repo, runner: &Runner) -> anyhow::Result<Server> {
     // A folder of its own: other flags here must not rebuild everything there.
     let folder = repo.target.join("static");
     let mut metadata = repo.cargo();
-    metadata.args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target]);
+    metadata.args([
+        "metadata",
+        "--format-version",
+        "1",
+        "--locked",
+        "--filter-platform",
+        target,
+    ]);
     let metadata: Metadata = serde_json::from_str(&runner.output(&mut metadata)?)
         .context("reading the output of cargo metadata")?;
 
     let mut remaps = vec![(repo.root.clone(), "/source"), (folder.clone(), "/target")];
-    remaps.extend(crate_folders(&metadata.packages).into_iter().map(|path| (path, "/crates")));
+    remaps.extend(
+        crate_folders(&metadata.packages)
+            .into_iter()
+            .map(|path| (path, "/crates")),
+    );
     // With the rust-src component, inlined library code names the local copy instead of this.
-    let library = format!("/rustc/{}", field(&version, "commit-hash").unwrap_or("unknown"));
+    let library = format!(
+        "/rustc/{}",
+        field(&version, "commit-hash").unwrap_or("unknown")
+    );
     remaps.push((Path::new(&sysroot).join("lib/rustlib/src/rust"), &library));
 
     let mut build = repo.cargo();
-    build.args(["build", "--quiet", "--release", "--locked", "--package", "hostname-server"]);
-    build.args(["--target", target, "--target-dir"]).arg(&folder);
+    build.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--package",
+        "hostname-server",
+    ]);
+    build
+        .args(["--target", target, "--target-dir"])
+        .arg(&folder);
     for (name, _) in env::vars_os().filter(|(name, _)| changes_the_build(name)) {
         build.env_remove(name);
     }
@@ -71,7 +94,10 @@ pub(super) fn build(repo: &Repo, runner: &Runner) -> anyhow::Result<Server> {
 
 fn field<'a>(version: &'a str, name: &str) -> anyhow::Result<&'a str> {
     let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(": ");
-    version.lines().find_map(value).with_context(|| format!("rustc -vV says no {name}"))
+    version
+        .lines()
+        .find_map(value)
+        .with_context(|| format!("rustc -vV says no {name}"))
 }
 
 /// The target of the host's architecture and its OCI platform.
@@ -87,13 +113,18 @@ fn target(host: &str) -> anyhow::Result<(&'static str, &'static str)> {
 fn crate_folders(packages: &[Package]) -> BTreeSet<PathBuf> {
     let foreign = packages.iter().filter(|package| package.source.is_some());
     // FOLDER/name-version/Cargo.toml
-    foreign.filter_map(|package| package.manifest_path.ancestors().nth(2)).map(Path::to_path_buf).collect()
+    foreign
+        .filter_map(|package| package.manifest_path.ancestors().nth(2))
+        .map(Path::to_path_buf)
+        .collect()
 }
 
 /// Settings of the caller that would change the bytes.
 fn changes_the_build(variable: &OsString) -> bool {
     let name = variable.to_string_lossy();
-    ["CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_BUILD_"].iter().any(|prefix| name.starts_with(prefix))
+    ["CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_BUILD_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
         || ["RUSTFLAGS", "CARGO_INCREMENTAL"].contains(&&*name)
 }
 
@@ -116,7 +147,10 @@ mod tests {
     #[test]
     fn flags_survive_spaces_in_paths() {
         let flags = rustflags(&[(PathBuf::from("/my code"), "/source")]);
-        assert_eq!(flags, "-Ctarget-feature=+crt-static\u{1f}--remap-path-prefix=/my code=/source");
+        assert_eq!(
+            flags,
+            "-Ctarget-feature=+crt-static\u{1f}--remap-path-prefix=/my code=/source"
+        );
     }
 
     #[test]
@@ -126,8 +160,14 @@ mod tests {
             source: source.map(str::to_owned),
         };
         let packages = [
-            package("/home/u/.cargo/registry/src/index-1/a-1.0.0/Cargo.toml", Some("registry+x")),
-            package("/home/u/.cargo/registry/src/index-1/b-1.0.0/Cargo.toml", Some("registry+x")),
+            package(
+                "/home/u/.cargo/registry/src/index-1/a-1.0.0/Cargo.toml",
+                Some("registry+x"),
+            ),
+            package(
+                "/home/u/.cargo/registry/src/index-1/b-1.0.0/Cargo.toml",
+                Some("registry+x"),
+            ),
             package("/work/vendor/c/Cargo.toml", Some("registry+y")),
             package("/work/crates/own/Cargo.toml", None),
         ];
@@ -137,17 +177,30 @@ mod tests {
 
     #[test]
     fn the_callers_flags_do_not_reach_the_build() {
-        for name in ["RUSTFLAGS", "CARGO_PROFILE_RELEASE_LTO", "CARGO_BUILD_TARGET", "CARGO_INCREMENTAL"] {
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_PROFILE_RELEASE_LTO",
+            "CARGO_BUILD_TARGET",
+            "CARGO_INCREMENTAL",
+        ] {
             assert!(changes_the_build(&name.into()), "{name}");
         }
-        for name in ["PATH", "CARGO_HOME", "CARGO_NET_OFFLINE", "RUSTUP_TOOLCHAIN"] {
+        for name in [
+            "PATH",
+            "CARGO_HOME",
+            "CARGO_NET_OFFLINE",
+            "RUSTUP_TOOLCHAIN",
+        ] {
             assert!(!changes_the_build(&name.into()), "{name}");
         }
     }
 
     #[test]
     fn only_known_architectures_have_images() {
-        assert_eq!(target("aarch64-unknown-linux-musl").unwrap().1, "linux/arm64");
+        assert_eq!(
+            target("aarch64-unknown-linux-musl").unwrap().1,
+            "linux/arm64"
+        );
         assert!(target("riscv64gc-unknown-linux-gnu").is_err());
     }
 }

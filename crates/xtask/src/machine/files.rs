@@ -31,7 +31,9 @@ pub(super) fn traces() -> BTreeSet<String> {
             true
         });
     }
-    walk(&cluster::state_root(), 1, &mut |path| found.insert(path.display().to_string()));
+    walk(&cluster::state_root(), 1, &mut |path| {
+        found.insert(path.display().to_string())
+    });
     walk(Path::new("/tmp"), 1, &mut |path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with("klab") || name.starts_with(".klab") {
@@ -46,8 +48,11 @@ pub(super) fn traces() -> BTreeSet<String> {
 pub(super) fn cgroups(except: Option<&str>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     walk(Path::new("/sys/fs/cgroup"), usize::MAX, &mut |path| {
-        let unit = path.extension().is_some_and(|end| end == "slice" || end == "scope" || end == "service");
-        let left_out = except.is_some_and(|cluster| path.ends_with(Path::new("klab").join(cluster)));
+        let unit = path
+            .extension()
+            .is_some_and(|end| end == "slice" || end == "scope" || end == "service");
+        let left_out =
+            except.is_some_and(|cluster| path.ends_with(Path::new("klab").join(cluster)));
         if unit || left_out || !path.is_dir() {
             return false;
         }
@@ -63,7 +68,9 @@ fn walk(folder: &Path, depth: usize, visit: &mut dyn FnMut(&Path) -> bool) {
         return;
     }
     // What vanishes while we look was not left behind.
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
     let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     for path in paths {
         if visit(&path) && path.is_dir() && !path.is_symlink() {
@@ -82,7 +89,12 @@ mod tests {
         fs::create_dir_all(root.path().join("a/b/c")).unwrap();
         let mut seen = Vec::new();
         walk(root.path(), 2, &mut |path| {
-            seen.push(path.strip_prefix(root.path()).unwrap().display().to_string());
+            seen.push(
+                path.strip_prefix(root.path())
+                    .unwrap()
+                    .display()
+                    .to_string(),
+            );
             true
         });
         assert_eq!(seen, ["a", "a/b"]);

@@ -13,7 +13,10 @@ use crate::repo::find_program;
 
 pub(super) fn links() -> anyhow::Result<BTreeSet<String>> {
     let entries = fs::read_dir("/sys/class/net").context("listing /sys/class/net")?;
-    Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+    Ok(entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect())
 }
 
 pub(super) fn routes() -> anyhow::Result<BTreeSet<String>> {
@@ -37,17 +40,28 @@ pub(super) fn firewall() -> anyhow::Result<BTreeSet<String>> {
         .output()
         .context("starting nft")?;
     if !output.status.success() {
-        bail!("nft cannot list the firewall: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "nft cannot list the firewall: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     // Indentation tells rules of different chains apart from the lines that hold them.
-    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Interface, destination, gateway and mask; the rest are counters.
 fn parse_routes(text: &str) -> BTreeSet<String> {
     let route = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let (name, to, via, mask) = (fields.first()?, fields.get(1)?, fields.get(2)?, fields.get(7)?);
+        let (name, to, via, mask) = (
+            fields.first()?,
+            fields.get(1)?,
+            fields.get(2)?,
+            fields.get(7)?,
+        );
         Some(format!("{to}/{mask} via {via} dev {name}"))
     };
     text.lines().skip(1).filter_map(route).collect()
@@ -57,7 +71,12 @@ fn parse_routes(text: &str) -> BTreeSet<String> {
 fn parse_routes6(text: &str) -> BTreeSet<String> {
     let route = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let (to, prefix, via, name) = (fields.first()?, fields.get(1)?, fields.get(4)?, fields.last()?);
+        let (to, prefix, via, name) = (
+            fields.first()?,
+            fields.get(1)?,
+            fields.get(4)?,
+            fields.last()?,
+        );
         Some(format!("{to}/{prefix} via {via} dev {name}"))
     };
     text.lines().filter_map(route).collect()
@@ -80,14 +99,20 @@ mod tests {
     fn routes_are_compared_without_their_counters() {
         let text = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\n\
                     eth0\t00000000\t0100A8C0\t0003\t0\t17\t0\t00000000\t0\n";
-        assert_eq!(parse_routes(text), BTreeSet::from(["00000000/00000000 via 0100A8C0 dev eth0".to_owned()]));
+        assert_eq!(
+            parse_routes(text),
+            BTreeSet::from(["00000000/00000000 via 0100A8C0 dev eth0".to_owned()])
+        );
     }
 
     #[test]
     fn addresses_are_read_from_the_trie() {
         let trie = "Local:\n  +-- 127.0.0.0/8 2 0 2\n     |-- 127.0.0.1\n        /32 host LOCAL\n\
                     \x20    |-- 127.255.255.255\n        /32 link BROADCAST\n";
-        assert_eq!(parse_addresses(trie), BTreeSet::from(["127.0.0.1".to_owned()]));
+        assert_eq!(
+            parse_addresses(trie),
+            BTreeSet::from(["127.0.0.1".to_owned()])
+        );
     }
 
     #[test]

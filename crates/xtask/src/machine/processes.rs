@@ -40,7 +40,10 @@ pub fn members(cluster: &str) -> anyhow::Result<Vec<Member>> {
         let (folder, role) = marker(&fs::read(process.join("environ")).ok()?)?;
         (Path::new(&folder).file_name()? == cluster).then_some(())?;
         let pid = process.file_name()?.to_str()?.parse().ok()?;
-        let program = fs::read_to_string(process.join("comm")).ok()?.trim().to_owned();
+        let program = fs::read_to_string(process.join("comm"))
+            .ok()?
+            .trim()
+            .to_owned();
         Some(Member { pid, program, role })
     };
     Ok(processes()?.filter_map(member).collect())
@@ -57,17 +60,25 @@ pub(super) fn list(except: Option<&str>) -> anyhow::Result<Listed> {
             continue;
         }
         let program = fs::read_link(process.join("exe")).unwrap_or_default();
-        let pid = process.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let pid = process
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if cluster.is_some() || program.file_name().is_some_and(|name| name == "klab") {
             let cluster = cluster.unwrap_or_default();
-            listed.processes.insert(format!("{pid} {} {cluster}", program.display()).trim().to_owned());
+            listed.processes.insert(
+                format!("{pid} {} {cluster}", program.display())
+                    .trim()
+                    .to_owned(),
+            );
         }
         // Browsers and desktop sandboxes make namespaces all the time, but not as root.
         if fs::metadata(&process).is_ok_and(|process| process.uid() == 0) {
             let links = NAMESPACES.iter().map(|name| process.join("ns").join(name));
-            listed
-                .namespaces
-                .extend(links.filter_map(|link| Some(fs::read_link(link).ok()?.display().to_string())));
+            listed.namespaces.extend(
+                links.filter_map(|link| Some(fs::read_link(link).ok()?.display().to_string())),
+            );
         }
     }
     Ok(listed)
@@ -84,7 +95,12 @@ fn processes() -> anyhow::Result<impl Iterator<Item = PathBuf>> {
 /// The cluster a process belongs to: by klab's mark, or by the cgroup of its pod.
 fn cluster_of(environment: &[u8], cgroups: &str) -> Option<String> {
     if let Some((folder, _)) = marker(environment) {
-        return Some(Path::new(&folder).file_name()?.to_string_lossy().into_owned());
+        return Some(
+            Path::new(&folder)
+                .file_name()?
+                .to_string_lossy()
+                .into_owned(),
+        );
     }
     // cgroups(7): hierarchy:controllers:path
     cgroups.lines().find_map(|line| {
@@ -129,9 +145,18 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
-        let expected = Member { pid, program: "sleep".to_owned(), role: "role1".to_owned() };
+        let expected = Member {
+            pid,
+            program: "sleep".to_owned(),
+            role: "role1".to_owned(),
+        };
         assert_eq!(found.unwrap(), [expected]);
-        let line = |listed: &Listed| listed.processes.iter().any(|line| line.starts_with(&format!("{pid} ")));
+        let line = |listed: &Listed| {
+            listed
+                .processes
+                .iter()
+                .any(|line| line.starts_with(&format!("{pid} ")))
+        };
         assert!(line(&with.unwrap()));
         assert!(!line(&without.unwrap()));
     }

@@ -149,7 +149,9 @@ impl Runner {
 
     fn note(&self, signal: Signal) {
         if self.tearing_down.get() {
-            say(&format!("xtask: {signal}: still tearing down; this ends by itself"));
+            say(&format!(
+                "xtask: {signal}: still tearing down; this ends by itself"
+            ));
         } else {
             say(&format!("xtask: {signal}: stopping"));
         }
@@ -164,13 +166,21 @@ fn check(command: &Command, status: ExitStatus) -> anyhow::Result<()> {
         return Ok(());
     }
     // ExitStatus prints itself as "exit status: 1" or "signal: 9 (SIGKILL)".
-    bail!("`{}` failed ({status}); its own message is above", shown(command))
+    bail!(
+        "`{}` failed ({status}); its own message is above",
+        shown(command)
+    )
 }
 
 /// A command as one would type it: short program name, arguments in quotes where needed.
 fn shown(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
-    let mut words = vec![program.file_name().unwrap_or(command.get_program()).to_string_lossy()];
+    let mut words = vec![
+        program
+            .file_name()
+            .unwrap_or(command.get_program())
+            .to_string_lossy(),
+    ];
     words.extend(command.get_args().map(std::ffi::OsStr::to_string_lossy));
     let quoted = words.iter().map(|word| {
         if word.is_empty() || word.contains([' ', '"', '$', '\'', '\n']) {
@@ -197,20 +207,28 @@ mod tests {
     fn a_failure_names_the_command_and_the_status() {
         let runner = Runner::new().unwrap();
         let error = runner.run(&mut shell("exit 3")).unwrap_err().to_string();
-        assert!(error.starts_with("`sh -c 'exit 3'` failed (exit status: 3)"), "{error}");
+        assert!(
+            error.starts_with("`sh -c 'exit 3'` failed (exit status: 3)"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_missing_program_is_named() {
         let runner = Runner::new().unwrap();
-        let error = runner.run(&mut Command::new("/nonexistent/frob")).unwrap_err();
+        let error = runner
+            .run(&mut Command::new("/nonexistent/frob"))
+            .unwrap_err();
         assert_eq!(error.to_string(), "starting `frob`");
     }
 
     #[test]
     fn output_is_trimmed() {
         let runner = Runner::new().unwrap();
-        assert_eq!(runner.output(&mut shell("echo one; echo two")).unwrap(), "one\ntwo");
+        assert_eq!(
+            runner.output(&mut shell("echo one; echo two")).unwrap(),
+            "one\ntwo"
+        );
     }
 
     #[test]
@@ -233,7 +251,9 @@ mod tests {
         });
         let error = runner.run(&mut shell(&script)).unwrap_err();
         sender.join().unwrap();
-        let interrupted = error.downcast_ref::<Interrupted>().expect("an Interrupted error");
+        let interrupted = error
+            .downcast_ref::<Interrupted>()
+            .expect("an Interrupted error");
         assert_eq!(interrupted.exit_code(), 143);
         assert_eq!(std::fs::read_to_string(proof).unwrap(), "yes\n");
         // Nothing else starts afterwards, except in the teardown.

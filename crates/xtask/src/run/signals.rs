@@ -50,7 +50,8 @@ impl Signals {
     /// Blocks the signals for this thread and all it starts later. Children get
     /// an empty mask: the standard library resets it between fork and exec.
     pub(super) fn block() -> anyhow::Result<Self> {
-        let status = fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
+        let status =
+            fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
         let ignored = ignored_signals(&status);
         let mut set = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {

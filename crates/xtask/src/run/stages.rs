@@ -29,7 +29,9 @@ pub struct Log {
 /// # Errors
 /// The failed stage's error, with the stage's name before it.
 pub fn run_all<C>(stages: &[Stage<C>], context: &mut C, log: &mut Log) -> anyhow::Result<()> {
-    stages.iter().try_for_each(|stage| run_one(stage, context, log))
+    stages
+        .iter()
+        .try_for_each(|stage| run_one(stage, context, log))
 }
 
 /// Runs every stage, also after one failed.
@@ -70,7 +72,13 @@ impl Log {
     /// The table of stages and durations, with their sum.
     #[must_use]
     pub fn table(&self) -> String {
-        let width = self.rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0).max(5);
+        let width = self
+            .rows
+            .iter()
+            .map(|(name, ..)| name.len())
+            .max()
+            .unwrap_or(0)
+            .max(5);
         let mut table = String::new();
         for (name, took, ok) in &self.rows {
             let outcome = if *ok { "ok" } else { "FAILED" };
@@ -91,8 +99,20 @@ fn seconds(duration: Duration) -> String {
 mod tests {
     use super::*;
 
-    const OK: Stage<Vec<u8>> = Stage { name: "fine", run: |seen| { seen.push(1); Ok(()) } };
-    const BAD: Stage<Vec<u8>> = Stage { name: "bad", run: |seen| { seen.push(2); anyhow::bail!("broke") } };
+    const OK: Stage<Vec<u8>> = Stage {
+        name: "fine",
+        run: |seen| {
+            seen.push(1);
+            Ok(())
+        },
+    };
+    const BAD: Stage<Vec<u8>> = Stage {
+        name: "bad",
+        run: |seen| {
+            seen.push(2);
+            anyhow::bail!("broke")
+        },
+    };
 
     #[test]
     fn the_first_failure_ends_the_run_and_is_named() {

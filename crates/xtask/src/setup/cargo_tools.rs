@@ -23,9 +23,15 @@ pub struct CargoTool {
 }
 
 /// The test runner.
-pub const NEXTEST: CargoTool = CargoTool { name: "cargo-nextest", version: "0.9.128" };
+pub const NEXTEST: CargoTool = CargoTool {
+    name: "cargo-nextest",
+    version: "0.9.128",
+};
 /// The check of licences, sources and duplicates.
-pub const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2" };
+pub const DENY: CargoTool = CargoTool {
+    name: "cargo-deny",
+    version: "0.20.2",
+};
 /// All of them.
 pub(super) const TOOLS: &[CargoTool] = &[NEXTEST, DENY];
 
@@ -46,19 +52,30 @@ impl CargoTool {
         if let Some(path) = self.find() {
             return Ok(path);
         }
-        say(&format!("xtask: building {} {} (minutes, once)", self.name, self.version));
+        say(&format!(
+            "xtask: building {} {} (minutes, once)",
+            self.name, self.version
+        ));
         let mut install = repo.cargo();
-        install.args(self.install_arguments()).envs(FAST_BUILD.iter().copied());
+        install
+            .args(self.install_arguments())
+            .envs(FAST_BUILD.iter().copied());
         // Shared by the tools and kept when interrupted, so the next run goes on from there.
         let build = cache().join("build");
         install.env("CARGO_TARGET_DIR", &build);
-        for meant_for_the_workspace in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        for meant_for_the_workspace in
+            ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"]
+        {
             install.env_remove(meant_for_the_workspace);
         }
         runner.run(&mut install)?;
         let path = self.cached();
         if !says_version(&path, self.version) {
-            anyhow::bail!("{} was built but is not version {}", path.display(), self.version);
+            anyhow::bail!(
+                "{} was built but is not version {}",
+                path.display(),
+                self.version
+            );
         }
         if TOOLS.iter().all(|tool| tool.find().is_some()) && build.exists() {
             std::fs::remove_dir_all(&build)
@@ -71,9 +88,9 @@ impl CargoTool {
     #[must_use]
     pub fn find(&self) -> Option<PathBuf> {
         // Its folder carries the version, and cargo installs by renaming: there means whole.
-        Some(self.cached()).filter(|path| path.is_file()).or_else(|| {
-            find_program(self.name).filter(|path| says_version(path, self.version))
-        })
+        Some(self.cached())
+            .filter(|path| path.is_file())
+            .or_else(|| find_program(self.name).filter(|path| says_version(path, self.version)))
     }
 
     /// The install as one would type it.
@@ -84,10 +101,21 @@ impl CargoTool {
 
     fn install_arguments(&self) -> Vec<String> {
         let root = self.root().display().to_string();
-        let arguments =
-            ["install", "--locked", self.name, "--version", self.version, "--root", &root];
+        let arguments = [
+            "install",
+            "--locked",
+            self.name,
+            "--version",
+            self.version,
+            "--root",
+            &root,
+        ];
         // Without default features: no self-update, no tracing probes.
-        arguments.into_iter().chain(["--no-default-features"]).map(str::to_owned).collect()
+        arguments
+            .into_iter()
+            .chain(["--no-default-features"])
+            .map(str::to_owned)
+            .collect()
     }
 
     fn root(&self) -> PathBuf {
@@ -101,13 +129,18 @@ impl CargoTool {
 
 /// `$XDG_CACHE_HOME/xtask`, shared by all checkouts of a user.
 fn cache() -> PathBuf {
-    let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     let home = || PathBuf::from(env::var_os("HOME").unwrap_or_else(|| "/root".into()));
     base.unwrap_or_else(|| home().join(".cache")).join("xtask")
 }
 
 fn says_version(program: &Path, version: &str) -> bool {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
+    let output = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
     output.is_ok_and(|output| {
         let text = String::from_utf8_lossy(&output.stdout);
         text.split_whitespace().nth(1) == Some(version)
@@ -123,7 +156,11 @@ mod tests {
     fn another_version_does_not_count() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("cargo-frob");
-        fs::write(&program, "#!/bin/sh\necho cargo-frob 1.2.3 '(abc 2026-01-01)'\n").unwrap();
+        fs::write(
+            &program,
+            "#!/bin/sh\necho cargo-frob 1.2.3 '(abc 2026-01-01)'\n",
+        )
+        .unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         assert!(says_version(&program, "1.2.3"));
         assert!(!says_version(&program, "1.2"));
@@ -133,6 +170,9 @@ mod tests {
     #[test]
     fn installs_are_locked_and_pinned() {
         let command = NEXTEST.install_command();
-        assert!(command.contains("--locked cargo-nextest --version 0.9.128 --root /"), "{command}");
+        assert!(
+            command.contains("--locked cargo-nextest --version 0.9.128 --root /"),
+            "{command}"
+        );
     }
 }

@@ -22,14 +22,29 @@ pub(super) struct Package {
 // The same names on Debian 12, 13, sid and Ubuntu.
 const PACKAGES: &[Package] = &[
     // Rust's linker and runc's cgo.
-    Package { name: "gcc", present: || find_program("cc").is_some() },
+    Package {
+        name: "gcc",
+        present: || find_program("cc").is_some(),
+    },
     // Static linking: the server's image, runc.
-    Package { name: "libc6-dev", present: || compiler_finds("libc.a") },
-    Package { name: "pkg-config", present: || find_program("pkg-config").is_some() },
+    Package {
+        name: "libc6-dev",
+        present: || compiler_finds("libc.a"),
+    },
+    Package {
+        name: "pkg-config",
+        present: || find_program("pkg-config").is_some(),
+    },
     // runc without seccomp starts no sandbox.
-    Package { name: "libseccomp-dev", present: || compiler_finds("libseccomp.a") },
+    Package {
+        name: "libseccomp-dev",
+        present: || compiler_finds("libseccomp.a"),
+    },
     // kube-proxy calls nft.
-    Package { name: "nftables", present: || find_program("nft").is_some() },
+    Package {
+        name: "nftables",
+        present: || find_program("nft").is_some(),
+    },
 ];
 
 /// The packages whose content is not there.
@@ -38,12 +53,19 @@ pub(super) fn missing() -> Vec<&'static str> {
 }
 
 fn names_missing(packages: &[Package]) -> Vec<&'static str> {
-    packages.iter().filter(|package| !(package.present)()).map(|package| package.name).collect()
+    packages
+        .iter()
+        .filter(|package| !(package.present)())
+        .map(|package| package.name)
+        .collect()
 }
 
 /// The command that installs them.
 pub(super) fn install_command(packages: &[&str]) -> String {
-    format!("apt-get update && apt-get install -y --no-install-recommends {}", packages.join(" "))
+    format!(
+        "apt-get update && apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    )
 }
 
 /// Installs packages with apt.
@@ -65,14 +87,21 @@ pub(super) fn install(runner: &Runner, packages: &[&str]) -> anyhow::Result<()> 
     runner.run(install.args(packages)).with_context(advice)?;
     let left = missing();
     if !left.is_empty() {
-        bail!("apt installed {} but {} cannot be found", packages.join(" "), left.join(" "));
+        bail!(
+            "apt installed {} but {} cannot be found",
+            packages.join(" "),
+            left.join(" ")
+        );
     }
     Ok(())
 }
 
 fn apt(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
-    command.arg("-q").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+        .arg("-q")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 
@@ -93,9 +122,18 @@ mod tests {
     #[test]
     fn only_what_is_absent_is_named() {
         let packages = [
-            Package { name: "here", present: || true },
-            Package { name: "gone", present: || false },
-            Package { name: "lost", present: || false },
+            Package {
+                name: "here",
+                present: || true,
+            },
+            Package {
+                name: "gone",
+                present: || false,
+            },
+            Package {
+                name: "lost",
+                present: || false,
+            },
         ];
         assert_eq!(names_missing(&packages), ["gone", "lost"]);
         assert_eq!(

@@ -33,7 +33,10 @@ pub(super) fn missing(repo: &Repo, phases: &[Phase]) -> Vec<Missing> {
             ("clippy", "rustup component add clippy"),
         ] {
             if !answers(repo.cargo().args([subcommand, "--version"])) {
-                missing.push(Missing { what: format!("cargo {subcommand}"), remedy });
+                missing.push(Missing {
+                    what: format!("cargo {subcommand}"),
+                    remedy,
+                });
             }
         }
     }
@@ -45,9 +48,16 @@ pub(super) fn missing(repo: &Repo, phases: &[Phase]) -> Vec<Missing> {
 
 /// One message for all of them.
 pub(super) fn message(missing: &[Missing]) -> String {
-    let what: Vec<&str> = missing.iter().map(|missing| missing.what.as_str()).collect();
+    let what: Vec<&str> = missing
+        .iter()
+        .map(|missing| missing.what.as_str())
+        .collect();
     let remedies: Vec<&str> = missing.iter().map(|missing| missing.remedy).collect();
-    format!("missing: {}; nothing was changed; run: {}", what.join(", "), remedies.join(" && "))
+    format!(
+        "missing: {}; nothing was changed; run: {}",
+        what.join(", "),
+        remedies.join(" && ")
+    )
 }
 
 fn answers(command: &mut Command) -> bool {
@@ -61,19 +71,33 @@ fn answers(command: &mut Command) -> bool {
 
 fn missing_go(repo: &Repo) -> Option<Missing> {
     let module = repo.root.join("crates/klab/runtime/kubernetes");
-    let wanted = fs::read_to_string(module.join("go.mod")).ok().and_then(|text| go_directive(&text));
+    let wanted = fs::read_to_string(module.join("go.mod"))
+        .ok()
+        .and_then(|text| go_directive(&text));
     // klab builds with the Go that is installed, so that no other one is downloaded.
     let mut go = Command::new("go");
-    go.args(["env", "GOVERSION"]).current_dir(&repo.root).env("GOTOOLCHAIN", "local");
-    let output = go.stdin(Stdio::null()).output().ok().filter(|output| output.status.success());
+    go.args(["env", "GOVERSION"])
+        .current_dir(&repo.root)
+        .env("GOTOOLCHAIN", "local");
+    let output = go
+        .stdin(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success());
     let found = output.and_then(|output| {
-        parse_go(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches("go"))
+        parse_go(
+            String::from_utf8_lossy(&output.stdout)
+                .trim()
+                .trim_start_matches("go"),
+        )
     });
     let wanted = wanted?;
     if found.is_some_and(|found| found >= wanted) {
         return None;
     }
-    let have = found.map_or_else(String::new, |(major, minor)| format!(" (found {major}.{minor})"));
+    let have = found.map_or_else(String::new, |(major, minor)| {
+        format!(" (found {major}.{minor})")
+    });
     Some(Missing {
         what: format!("Go {}.{} or newer{have}", wanted.0, wanted.1),
         remedy: "install Go from https://go.dev/dl/ into /usr/local/go && export PATH=$PATH:/usr/local/go/bin",
@@ -82,7 +106,8 @@ fn missing_go(repo: &Repo) -> Option<Missing> {
 
 /// The `go` line of a go.mod (<https://go.dev/ref/mod#go-mod-file-go>).
 fn go_directive(text: &str) -> Option<(u32, u32)> {
-    text.lines().find_map(|line| parse_go(line.strip_prefix("go ")?))
+    text.lines()
+        .find_map(|line| parse_go(line.strip_prefix("go ")?))
 }
 
 fn parse_go(version: &str) -> Option<(u32, u32)> {
@@ -97,8 +122,14 @@ mod tests {
     #[test]
     fn one_message_names_all_and_every_remedy() {
         let missing = [
-            Missing { what: "cargo fmt".to_owned(), remedy: "rustup component add rustfmt" },
-            Missing { what: "cargo clippy".to_owned(), remedy: "rustup component add clippy" },
+            Missing {
+                what: "cargo fmt".to_owned(),
+                remedy: "rustup component add rustfmt",
+            },
+            Missing {
+                what: "cargo clippy".to_owned(),
+                remedy: "rustup component add clippy",
+            },
         ];
         assert_eq!(
             message(&missing),

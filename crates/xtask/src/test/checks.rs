@@ -8,13 +8,18 @@ use super::{Session, selection::Part};
 use crate::setup::{self, DENY, NEXTEST, Phase};
 
 pub(super) fn setup(session: &mut Session) -> anyhow::Result<()> {
-    let phases: &[Phase] =
-        if session.cluster.is_some() { &[Phase::Packages, Phase::Tools] } else { setup::CHECKS };
+    let phases: &[Phase] = if session.cluster.is_some() {
+        &[Phase::Packages, Phase::Tools]
+    } else {
+        setup::CHECKS
+    };
     setup::ensure(&session.repo, &session.runner, phases)
 }
 
 pub(super) fn rustfmt(session: &mut Session) -> anyhow::Result<()> {
-    session.runner.run(session.repo.cargo().args(["fmt", "--all", "--check"]))
+    session
+        .runner
+        .run(session.repo.cargo().args(["fmt", "--all", "--check"]))
 }
 
 pub(super) fn gofmt(session: &mut Session) -> anyhow::Result<()> {
@@ -23,30 +28,48 @@ pub(super) fn gofmt(session: &mut Session) -> anyhow::Result<()> {
         return Ok(());
     }
     let folder = session.repo.root.join("crates/klab/runtime");
-    let unformatted = session.runner.output(Command::new("gofmt").arg("-l").arg(folder))?;
+    let unformatted = session
+        .runner
+        .output(Command::new("gofmt").arg("-l").arg(folder))?;
     if !unformatted.is_empty() {
-        bail!("not formatted: {}; run: gofmt -w crates/klab/runtime", unformatted.replace('\n', ", "));
+        bail!(
+            "not formatted: {}; run: gofmt -w crates/klab/runtime",
+            unformatted.replace('\n', ", ")
+        );
     }
     Ok(())
 }
 
 pub(super) fn clippy(session: &mut Session) -> anyhow::Result<()> {
-    let arguments = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let arguments = [
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
     session.runner.run(session.repo.cargo().args(arguments))
 }
 
 pub(super) fn rustdoc(session: &mut Session) -> anyhow::Result<()> {
     let mut doc = session.repo.cargo();
-    doc.args(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    doc.args(["doc", "--quiet", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings");
     session.runner.run(&mut doc)
 }
 
 pub(super) fn deny(session: &mut Session) -> anyhow::Result<()> {
     let deny = DENY.ensure(&session.repo, &session.runner)?;
     let mut check = Command::new(deny);
-    check.current_dir(&session.repo.root).args(["--log-level", "error"]);
+    check
+        .current_dir(&session.repo.root)
+        .args(["--log-level", "error"]);
     // Advisories live in a git repository that is not reachable everywhere.
-    session.runner.run(check.args(["check", "bans", "licenses", "sources"]))
+    session
+        .runner
+        .run(check.args(["check", "bans", "licenses", "sources"]))
 }
 
 /// Tests and tools in one go: one selection, hence one set of features, built once.
@@ -57,11 +80,18 @@ pub(super) fn build(session: &mut Session) -> anyhow::Result<()> {
 
 pub(super) fn select(session: &mut Session) -> anyhow::Result<()> {
     let mut list = nextest(session, "list")?;
-    list.args(["--message-format", "json", "-E", &session.selection.expression(Part::All)]);
+    list.args([
+        "--message-format",
+        "json",
+        "-E",
+        &session.selection.expression(Part::All),
+    ]);
     let list = session.runner.output(&mut list)?;
     session.selection.count(&list)?;
     let (unit, suites) = session.selection.counts();
-    crate::run::say(&format!("    {unit} unit tests, {suites} in suites that need a cluster"));
+    crate::run::say(&format!(
+        "    {unit} unit tests, {suites} in suites that need a cluster"
+    ));
     Ok(())
 }
 
@@ -78,6 +108,8 @@ pub(super) fn unit_tests(session: &mut Session) -> anyhow::Result<()> {
 pub(super) fn nextest(session: &Session, command: &str) -> anyhow::Result<Command> {
     let nextest = NEXTEST.ensure(&session.repo, &session.runner)?;
     let mut nextest = Command::new(nextest);
-    nextest.current_dir(&session.repo.root).args(["nextest", command, "--workspace"]);
+    nextest
+        .current_dir(&session.repo.root)
+        .args(["nextest", command, "--workspace"]);
     Ok(nextest)
 }

@@ -55,11 +55,17 @@ impl Selection {
     /// Refuses what would be read as an operator of nextest's expressions.
     pub(super) fn new(filters: &[String]) -> Result<Self, Refusal> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-:".contains(c);
-        match filters.iter().find(|filter| filter.is_empty() || !filter.chars().all(plain)) {
+        match filters
+            .iter()
+            .find(|filter| filter.is_empty() || !filter.chars().all(plain))
+        {
             Some(bad) => Err(Refusal(format!(
                 "filter {bad:?}: use a part of a test's name, of letters, digits, '_', '-' and ':'"
             ))),
-            None => Ok(Self { filters: filters.to_vec(), counts: (0, 0) }),
+            None => Ok(Self {
+                filters: filters.to_vec(),
+                counts: (0, 0),
+            }),
         }
     }
 
@@ -73,18 +79,27 @@ impl Selection {
         if self.filters.is_empty() {
             return scope;
         }
-        let any: Vec<String> =
-            self.filters.iter().map(|filter| format!("test(~{filter}) | binary_id(~{filter})")).collect();
+        let any: Vec<String> = self
+            .filters
+            .iter()
+            .map(|filter| format!("test(~{filter}) | binary_id(~{filter})"))
+            .collect();
         format!("({scope}) & ({})", any.join(" | "))
     }
 
     /// Counts from nextest's list, and refuses a selection of nothing.
     pub(super) fn count(&mut self, list: &str) -> anyhow::Result<()> {
-        let list: List = serde_json::from_str(list).context("reading the list of tests from nextest")?;
+        let list: List =
+            serde_json::from_str(list).context("reading the list of tests from nextest")?;
         let of = |wanted: bool| {
-            let suites = list.rust_suites.values().filter(|suite| (suite.package_name == SUITES) == wanted);
+            let suites = list
+                .rust_suites
+                .values()
+                .filter(|suite| (suite.package_name == SUITES) == wanted);
             let tests = suites.flat_map(|suite| suite.tests.values());
-            tests.filter(|test| test.filter_match.status == "matches").count()
+            tests
+                .filter(|test| test.filter_match.status == "matches")
+                .count()
         };
         self.counts = (of(false), of(true));
         if self.counts == (0, 0) {
@@ -142,9 +157,16 @@ mod tests {
 
     #[test]
     fn a_filter_that_selects_nothing_is_an_error() {
-        let error = selection(&["frob"]).count(r#"{"rust-suites": {}}"#).unwrap_err();
+        let error = selection(&["frob"])
+            .count(r#"{"rust-suites": {}}"#)
+            .unwrap_err();
         assert!(error.is::<Refusal>());
-        assert!(error.to_string().starts_with("no test's name contains frob;"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("no test's name contains frob;"),
+            "{error}"
+        );
     }
 
     #[test]

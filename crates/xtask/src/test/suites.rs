@@ -2,7 +2,9 @@
 
 use anyhow::{Context, bail};
 
-use super::{ARCHIVE_VARIABLE, CLUSTER_VARIABLE, IMAGE_VARIABLE, Session, Target, checks, selection::Part};
+use super::{
+    ARCHIVE_VARIABLE, CLUSTER_VARIABLE, IMAGE_VARIABLE, Session, Target, checks, selection::Part,
+};
 use crate::{
     cluster::{Cluster, orphans},
     image::{self, Image},
@@ -15,11 +17,15 @@ const NODES: u8 = 3;
 
 impl Session {
     fn target(&self) -> anyhow::Result<&Target> {
-        self.cluster.as_ref().context("this stage runs with a cluster only")
+        self.cluster
+            .as_ref()
+            .context("this stage runs with a cluster only")
     }
 
     fn built(&self) -> anyhow::Result<&Image> {
-        self.image.as_ref().context("the image is built before it is used")
+        self.image
+            .as_ref()
+            .context("the image is built before it is used")
     }
 
     /// Removes what runs left that were killed, or tests that timed out.
@@ -63,15 +69,24 @@ pub(super) fn up(session: &mut Session) -> anyhow::Result<()> {
 }
 
 pub(super) fn load(session: &mut Session) -> anyhow::Result<()> {
-    session.target()?.cluster.load(&session.runner, &session.built()?.archive)
+    session
+        .target()?
+        .cluster
+        .load(&session.runner, &session.built()?.archive)
 }
 
 pub(super) fn run(session: &mut Session) -> anyhow::Result<()> {
     let image = session.built()?;
     let mut run = checks::nextest(session, "run")?;
-    run.args(["--profile", "e2e", "-E", &session.selection.expression(Part::Suites)]);
+    run.args([
+        "--profile",
+        "e2e",
+        "-E",
+        &session.selection.expression(Part::Suites),
+    ]);
     run.env(CLUSTER_VARIABLE, session.target()?.cluster.name());
-    run.env(IMAGE_VARIABLE, &image.reference).env(ARCHIVE_VARIABLE, &image.archive);
+    run.env(IMAGE_VARIABLE, &image.reference)
+        .env(ARCHIVE_VARIABLE, &image.archive);
     session.runner.run(&mut run)
 }
 
@@ -82,7 +97,11 @@ pub(super) fn down(session: &mut Session) -> anyhow::Result<()> {
 }
 
 pub(super) fn leaks(session: &mut Session) -> anyhow::Result<()> {
-    let before = session.target()?.before.as_ref().context("the machine was listed before")?;
+    let before = session
+        .target()?
+        .before
+        .as_ref()
+        .context("the machine was listed before")?;
     let changes = before.changes_that_stay(None)?;
     if changes.is_empty() {
         return Ok(());
