@@ -16,7 +16,7 @@ use tokio::{
 use crate::error::{Error, Result};
 
 /// How long a command may take.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 /// How many lines of its output an error quotes.
 const QUOTED_LINES: usize = 5;
 /// How long the rest of its output may take once it has ended.
@@ -37,9 +37,12 @@ impl UserCommand {
     /// # Errors
     /// [`Error::Usage`] for an unclosed quote or no word at all.
     pub fn parse(flag: &'static str, text: &str) -> Result<Self> {
-        let words = shell_words::split(text).map_err(|error| Error::Usage(format!("{flag} {text}: {error}; close the quote")))?;
+        let words = shell_words::split(text)
+            .map_err(|error| Error::Usage(format!("{flag} {text}: {error}; close the quote")))?;
         if words.is_empty() {
-            return Err(Error::Usage(format!("{flag}: the command is empty; give a program and its arguments")));
+            return Err(Error::Usage(format!(
+                "{flag}: the command is empty; give a program and its arguments"
+            )));
         }
         Ok(Self { flag, words })
     }
@@ -52,7 +55,11 @@ impl UserCommand {
         let mut words = self.words.clone();
         words.extend(arguments.iter().map(|&argument| argument.to_owned()));
         let line = shell_words::join(&words);
-        let failed = |cause| Error::Command { flag: self.flag.to_owned(), command: line.clone(), cause };
+        let failed = |cause| Error::Command {
+            flag: self.flag.to_owned(),
+            command: line.clone(),
+            cause,
+        };
         let running = tokio::spawn(run_to_end(words));
         match running.await {
             Ok(Ok(())) => Ok(()),
@@ -76,12 +83,18 @@ async fn run_to_end(words: Vec<String>) -> Result<(), String> {
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err("no pipes to the process".to_owned());
     };
-    let reading = tokio::spawn(futures::future::join(output.clone().keep(stdout), output.clone().keep(stderr)));
+    let reading = tokio::spawn(futures::future::join(
+        output.clone().keep(stdout),
+        output.clone().keep(stderr),
+    ));
     let ended = timeout(LIMIT, child.wait()).await;
     // No longer than this: what the command leaves running may keep its output open.
     let _ = timeout(LAST_WORDS, reading).await;
     match ended {
-        Err(_) => Err(format!("still running after {} s; it was left alone", LIMIT.as_secs())),
+        Err(_) => Err(format!(
+            "still running after {} s; it was left alone",
+            LIMIT.as_secs()
+        )),
         Ok(Err(error)) => Err(error.to_string()),
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err(format!("{status}: {}", output.text())),
@@ -109,7 +122,11 @@ impl Tail {
     #[must_use]
     pub fn text(&self) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.is_empty() { "it said nothing".to_owned() } else { lines.join(" | ") }
+        if lines.is_empty() {
+            "it said nothing".to_owned()
+        } else {
+            lines.join(" | ")
+        }
     }
 }
 
@@ -121,7 +138,12 @@ mod tests {
     fn words_are_split_as_a_shell_does() {
         let command = UserCommand::parse("--node-down", "klab --name 'my lab' node stop").unwrap();
         assert_eq!(command.words, ["klab", "--name", "my lab", "node", "stop"]);
-        assert!(UserCommand::parse("--node-down", "a 'b").unwrap_err().to_string().contains("--node-down a 'b"));
+        assert!(
+            UserCommand::parse("--node-down", "a 'b")
+                .unwrap_err()
+                .to_string()
+                .contains("--node-down a 'b")
+        );
         assert!(UserCommand::parse("--node-down", "  ").is_err());
     }
 
@@ -129,9 +151,19 @@ mod tests {
     async fn a_failure_names_flag_command_and_status() {
         let command = UserCommand::parse("--node-down", "false").unwrap();
         let error = command.run(&["agent 1"]).await.unwrap_err().to_string();
-        assert_eq!(error, "--node-down `false 'agent 1'`: exit status: 1: it said nothing");
+        assert_eq!(
+            error,
+            "--node-down `false 'agent 1'`: exit status: 1: it said nothing"
+        );
         let command = UserCommand::parse("--node-up", "/nonexistent/x").unwrap();
-        assert!(command.run(&[]).await.unwrap_err().to_string().contains("is /nonexistent/x there"));
+        assert!(
+            command
+                .run(&[])
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("is /nonexistent/x there")
+        );
     }
 
     #[tokio::test]

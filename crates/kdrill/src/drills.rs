@@ -3,7 +3,10 @@
 
 use futures::future::BoxFuture;
 
-use crate::{error::Result, timeline::document::{Check, Measurement}};
+use crate::{
+    error::Result,
+    timeline::document::{Check, Measurement},
+};
 
 pub mod balance;
 pub mod node_add;
@@ -15,7 +18,13 @@ pub mod stage;
 pub use stage::{Params, Stage};
 
 /// Every drill, in the order in which they make sense.
-pub const ALL: &[Drill] = &[replicas::DRILL, balance::DRILL, node_add::DRILL, scale::DRILL, node_loss::DRILL];
+pub const ALL: &[Drill] = &[
+    replicas::DRILL,
+    balance::DRILL,
+    node_add::DRILL,
+    scale::DRILL,
+    node_loss::DRILL,
+];
 
 /// A drill.
 #[derive(Clone, Copy, Debug)]
@@ -52,10 +61,18 @@ pub struct Findings {
 
 impl Findings {
     /// Notes that a state was reached or not.
-    pub fn reached(&mut self, promise: impl Into<String>, limit: impl Into<String>, took: Option<f64>) {
+    pub fn reached(
+        &mut self,
+        promise: impl Into<String>,
+        limit: impl Into<String>,
+        took: Option<f64>,
+    ) {
         self.checks.push(Check {
             promise: promise.into(),
-            measured: took.map_or_else(|| "not reached".to_owned(), |took| format!("after {took:.1} s")),
+            measured: took.map_or_else(
+                || "not reached".to_owned(),
+                |took| format!("after {took:.1} s"),
+            ),
             limit: limit.into(),
             held: took.is_some(),
         });
@@ -63,12 +80,20 @@ impl Findings {
 
     /// Notes a length of time in seconds.
     pub fn seconds(&mut self, name: &str, value: f64) {
-        self.measurements.push(Measurement { name: name.to_owned(), value, unit: "s".to_owned() });
+        self.measurements.push(Measurement {
+            name: name.to_owned(),
+            value,
+            unit: "s".to_owned(),
+        });
     }
 
     /// Notes a number of requests.
     pub fn requests(&mut self, name: &str, value: usize) {
-        self.measurements.push(Measurement { name: name.to_owned(), value: value as f64, unit: "requests".to_owned() });
+        self.measurements.push(Measurement {
+            name: name.to_owned(),
+            value: value as f64,
+            unit: "requests".to_owned(),
+        });
     }
 }
 
@@ -85,7 +110,10 @@ mod tests {
     #[test]
     fn names_are_unique_and_found() {
         for drill in ALL {
-            assert_eq!(ALL.iter().filter(|other| other.name == drill.name).count(), 1);
+            assert_eq!(
+                ALL.iter().filter(|other| other.name == drill.name).count(),
+                1
+            );
             assert_eq!(named(drill.name).unwrap().promise, drill.promise);
         }
         assert!(named("nonsense").is_none());

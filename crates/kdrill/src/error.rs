@@ -10,10 +10,14 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// No client configuration could be made of the kubeconfig.
-    #[error("kubeconfig: {0}; name one with --kubeconfig or KUBECONFIG, and a context with --context")]
+    #[error(
+        "kubeconfig: {0}; name one with --kubeconfig or KUBECONFIG, and a context with --context"
+    )]
     Kubeconfig(String),
     /// The API server does not answer.
-    #[error("the API server {server} does not answer: {cause}; check the address and that the cluster is up")]
+    #[error(
+        "the API server {server} does not answer: {cause}; check the address and that the cluster is up"
+    )]
     Unreachable {
         /// Its URL.
         server: String,

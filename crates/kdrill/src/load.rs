@@ -3,5 +3,6 @@
 
 pub mod generate;
 pub mod handle;
+pub mod ports;
 pub mod record;
 pub mod request;

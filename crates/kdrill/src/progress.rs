@@ -29,13 +29,19 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             // The template is a constant that indicatif accepts; its default would do too.
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {prefix}{wide_msg}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {elapsed} {prefix}{wide_msg}")
+            {
                 bar.set_style(style);
             }
             bar.enable_steady_tick(REFRESH);
             bar
         });
-        Self { start: Instant::now(), drill: Mutex::default(), bar }
+        Self {
+            start: Instant::now(),
+            drill: Mutex::default(),
+            bar,
+        }
     }
 
     /// Names the drill that what follows belongs to.
@@ -45,8 +51,15 @@ impl Progress {
 
     /// Says what is being done or waited for.
     pub fn step(&self, text: &str) {
-        let drill = self.drill.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.line(&format!("kdrill: {:6.1} s  {drill}{text}", self.start.elapsed().as_secs_f64()));
+        let drill = self
+            .drill
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.line(&format!(
+            "kdrill: {:6.1} s  {drill}{text}",
+            self.start.elapsed().as_secs_f64()
+        ));
         if let Some(bar) = &self.bar {
             bar.set_prefix(format!("{drill}{text}"));
         }

@@ -16,7 +16,7 @@ use crate::{
     cluster::scale::{self, SavedScale},
     command::UserCommand,
     error::{Error, Result},
-    report::files::write_file,
+    files::write_file,
 };
 
 /// The journal's file name.
@@ -42,7 +42,10 @@ impl Change {
     #[must_use]
     pub fn undoing(&self) -> String {
         match self {
-            Self::Replicas(saved) => format!("scale deployment {}/{} back to {}", saved.namespace, saved.deployment, saved.replicas),
+            Self::Replicas(saved) => format!(
+                "scale deployment {}/{} back to {}",
+                saved.namespace, saved.deployment, saved.replicas
+            ),
             Self::NodeDown { node, .. } => format!("start node {node} again"),
         }
     }
@@ -63,11 +66,16 @@ impl Journal {
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         let changes = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from).map_err(Error::file(&path))?,
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(io::Error::from)
+                .map_err(Error::file(&path))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Error::file(&path)(error)),
         };
-        Ok(Self { path, changes: Mutex::new(changes) })
+        Ok(Self {
+            path,
+            changes: Mutex::new(changes),
+        })
     }
 
     /// Writes down a change that is about to be made.
@@ -89,10 +97,17 @@ impl Journal {
     ///
     /// # Errors
     /// The first thing that failed; the change then stays in the journal.
-    pub async fn put_back(&self, change: &Change, client: &Client, node_up: Option<&UserCommand>) -> Result<()> {
+    pub async fn put_back(
+        &self,
+        change: &Change,
+        client: &Client,
+        node_up: Option<&UserCommand>,
+    ) -> Result<()> {
         match change {
             Change::Replicas(saved) => scale::restore(client, saved).await?,
-            Change::NodeDown { node, uid } => start_node(client, node, uid.as_ref(), node_up).await?,
+            Change::NodeDown { node, uid } => {
+                start_node(client, node, uid.as_ref(), node_up).await?;
+            }
         }
         self.lock().retain(|standing| standing != change);
         self.save()
@@ -102,11 +117,15 @@ impl Journal {
         let changes = self.changes();
         if changes.is_empty() {
             return match fs::remove_file(&self.path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(&self.path)(error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(Error::file(&self.path)(error))
+                }
                 _ => Ok(()),
             };
         }
-        let text = serde_json::to_vec_pretty(&changes).map_err(io::Error::from).map_err(Error::file(&self.path))?;
+        let text = serde_json::to_vec_pretty(&changes)
+            .map_err(io::Error::from)
+            .map_err(Error::file(&self.path))?;
         write_file(&self.path, &text)
     }
 
@@ -115,7 +134,12 @@ impl Journal {
     }
 }
 
-async fn start_node(client: &Client, node: &str, uid: Option<&String>, node_up: Option<&UserCommand>) -> Result<()> {
+async fn start_node(
+    client: &Client,
+    node: &str,
+    uid: Option<&String>,
+    node_up: Option<&UserCommand>,
+) -> Result<()> {
     let found = Api::<Node>::all(client.clone())
         .get_opt(node)
         .await
@@ -123,7 +147,11 @@ async fn start_node(client: &Client, node: &str, uid: Option<&String>, node_up: 
     if found.is_none_or(|found| found.metadata.uid.as_ref() != uid) {
         return Ok(());
     }
-    let command = node_up.ok_or_else(|| Error::Usage(format!("node {node} was cut and must be started again: give --node-up")))?;
+    let command = node_up.ok_or_else(|| {
+        Error::Usage(format!(
+            "node {node} was cut and must be started again: give --node-up"
+        ))
+    })?;
     command.run(&[node]).await
 }
 
@@ -134,8 +162,14 @@ mod tests {
     #[test]
     fn changes_outlive_the_run_that_made_them_until_struck_out() {
         let folder = tempfile::tempdir().unwrap();
-        let change = Change::NodeDown { node: "n1".to_owned(), uid: Some("u".to_owned()) };
-        Journal::open(folder.path()).unwrap().add(change.clone()).unwrap();
+        let change = Change::NodeDown {
+            node: "n1".to_owned(),
+            uid: Some("u".to_owned()),
+        };
+        Journal::open(folder.path())
+            .unwrap()
+            .add(change.clone())
+            .unwrap();
 
         let next = Journal::open(folder.path()).unwrap();
         assert_eq!(next.changes(), [change]);

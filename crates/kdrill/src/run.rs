@@ -1,11 +1,7 @@
 //! A run: refuse what cannot work, start the load, carry out the drills one after the other, put
 //! everything back, and report, whatever happened.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     cluster::{connect::Connection, target, watch},
@@ -14,7 +10,7 @@ use crate::{
     load::handle::{Load, LoadOptions},
     progress::Progress,
     putback::Journal,
-    report::{assemble, files},
+    report::{self, assemble},
     signals::Signals,
     timeline::{
         document::{Document, DrillReport, EventKind, Outcome, millis},
@@ -50,18 +46,30 @@ impl Plan {
     /// # Errors
     /// [`Error::Usage`].
     pub fn check(&self) -> Result<()> {
-        let (params, needs) = (&self.params, |need| self.drills.iter().find(|drill| drill.needs.contains(&need)));
+        let (params, needs) = (&self.params, |need| {
+            self.drills.iter().find(|drill| drill.needs.contains(&need))
+        });
         let wrong = |text: String| Err(Error::Usage(text));
         if params.scale_to <= params.replicas {
-            return wrong(format!("--scale-to {} is not more than --replicas {}: the scale drill could add none", params.scale_to, params.replicas));
+            return wrong(format!(
+                "--scale-to {} is not more than --replicas {}: the scale drill could add none",
+                params.scale_to, params.replicas
+            ));
         }
         if let (Some(drill), None) = (needs(Need::NodeAdd), &params.node_add) {
-            return wrong(format!("{} needs --node-add CMD, the command that adds a node", drill.name));
+            return wrong(format!(
+                "{} needs --node-add CMD, the command that adds a node",
+                drill.name
+            ));
         }
         if let Some(drill) = needs(Need::NodeLoss) {
             let (down, up) = (params.node_down.is_some(), params.node_up.is_some());
             if params.expect_lost.is_none() && !(down && up) {
-                let missing = if down { "--node-up CMD, the command that starts a node" } else { "--node-down CMD, the command that cuts a node (or --expect-lost NODE)" };
+                let missing = if down {
+                    "--node-up CMD, the command that starts a node"
+                } else {
+                    "--node-down CMD, the command that cuts a node (or --expect-lost NODE)"
+                };
                 return wrong(format!("{} needs {missing}", drill.name));
             }
             if params.expect_lost.is_some() && down {
@@ -82,7 +90,10 @@ pub async fn run(plan: Plan, connection: Connection) -> Result<Document> {
     let mut signals = Signals::listen()?;
     let mut reports = Vec::new();
     let following = match start_load(&plan, &mut stage).await {
-        Ok(()) => stage.load.as_ref().and_then(|load| stage.progress.follow(load)),
+        Ok(()) => stage
+            .load
+            .as_ref()
+            .and_then(|load| stage.progress.follow(load)),
         Err(error) => {
             stage.progress.finish();
             return Err(error);
@@ -90,7 +101,11 @@ pub async fn run(plan: Plan, connection: Connection) -> Result<Document> {
     };
     let mut stopped = false;
     for drill in &plan.drills {
-        let report = if stopped { not_run(drill, &stage) } else { carry_out(drill, &stage, &mut signals).await };
+        let report = if stopped {
+            not_run(drill, &stage)
+        } else {
+            carry_out(drill, &stage, &mut signals).await
+        };
         stopped |= matches!(report.outcome, Outcome::Error | Outcome::Interrupted);
         reports.push(report);
     }
@@ -102,7 +117,7 @@ pub async fn run(plan: Plan, connection: Connection) -> Result<Document> {
     }
     stage.progress.finish();
     let document = assemble::document(&stage, &server, reports);
-    files::write_report(&plan.report, &document)?;
+    report::write(&plan.report, &document)?;
     Ok(document)
 }
 
@@ -116,13 +131,24 @@ pub struct Server {
 }
 
 /// Everything that can be refused is refused here.
-async fn prepare(plan: &Plan, connection: Connection) -> Result<(Stage, tokio::task::JoinHandle<()>, Server)> {
+async fn prepare(
+    plan: &Plan,
+    connection: Connection,
+) -> Result<(Stage, tokio::task::JoinHandle<()>, Server)> {
     plan.check()?;
-    let target = target::resolve(&connection.client, &plan.namespace, &plan.deployment, &plan.service).await?;
+    let target = target::resolve(
+        &connection.client,
+        &plan.namespace,
+        &plan.deployment,
+        &plan.service,
+    )
+    .await?;
     std::fs::create_dir_all(&plan.report).map_err(Error::file(&plan.report))?;
     let journal = Journal::open(&plan.report)?;
     let timeline = Timeline::start();
-    let recording = timeline.record(watch::watch(&connection.client, &target)).await?;
+    let recording = timeline
+        .record(watch::watch(&connection.client, &target))
+        .await?;
     let stage = Stage {
         client: ClientHandle(connection.client),
         target,
@@ -134,36 +160,73 @@ async fn prepare(plan: &Plan, connection: Connection) -> Result<(Stage, tokio::t
     };
     let checked = check_nodes(plan, &stage);
     if checked.is_ok() && !stage.journal.changes().is_empty() {
-        stage.progress.step("putting back what an interrupted run left");
+        stage
+            .progress
+            .step("putting back what an interrupted run left");
         stage.put_back().await?;
     }
     checked.inspect_err(|_| stage.progress.finish())?;
-    Ok((stage, recording, Server { url: connection.server, version: connection.version }))
+    Ok((
+        stage,
+        recording,
+        Server {
+            url: connection.server,
+            version: connection.version,
+        },
+    ))
 }
 
 /// Refuses node-loss where no node may be cut, unless one is added first.
 fn check_nodes(plan: &Plan, stage: &Stage) -> Result<()> {
     let (params, view) = (&plan.params, stage.timeline.view());
-    let position = |need| plan.drills.iter().position(|drill| drill.needs.contains(&need));
-    let Some(loss) = position(Need::NodeLoss) else { return Ok(()) };
+    let position = |need| {
+        plan.drills
+            .iter()
+            .position(|drill| drill.needs.contains(&need))
+    };
+    let Some(loss) = position(Need::NodeLoss) else {
+        return Ok(());
+    };
     if let Some(node) = &params.expect_lost {
-        return match view.nodes.contains_key(node) {
-            true => Ok(()),
-            false => Err(Error::Target(format!("there is no node {node} (--expect-lost); the nodes are {}", view.nodes.keys().cloned().collect::<Vec<_>>().join(", ")))),
+        return if view.nodes.contains_key(node) {
+            Ok(())
+        } else {
+            Err(Error::Target(format!(
+                "there is no node {node} (--expect-lost); the nodes are {}",
+                view.nodes.keys().cloned().collect::<Vec<_>>().join(", ")
+            )))
         };
     }
     let added_before = position(Need::NodeAdd).is_some_and(|add| add < loss);
-    if added_before || !stage.journal.changes().is_empty() || !node_loss::eligible(&view, &params.protect).is_empty() {
+    if added_before
+        || !stage.journal.changes().is_empty()
+        || !node_loss::eligible(&view, &params.protect).is_empty()
+    {
         return Ok(());
     }
-    Err(Error::Target(format!("no node may be cut: {}", node_loss::why_not(&view, &params.protect))))
+    Err(Error::Target(format!(
+        "no node may be cut: {}",
+        node_loss::why_not(&view, &params.protect)
+    )))
 }
 
 async fn start_load(plan: &Plan, stage: &mut Stage) -> Result<()> {
-    if plan.drills.iter().any(|drill| drill.needs.contains(&Need::Load)) {
-        let options = LoadOptions { target: stage.target.url.clone(), ..plan.load.clone() };
-        stage.progress.step(&format!("sending {} requests per second to {}", options.rate, options.target));
-        stage.load = Some(Arc::new(Load::start(options, &plan.program, &stage.timeline).await?));
+    if plan
+        .drills
+        .iter()
+        .any(|drill| drill.needs.contains(&Need::Load))
+    {
+        let options = LoadOptions {
+            target: stage.target.url.clone(),
+            ..plan.load.clone()
+        };
+        stage.progress.step(&format!(
+            "sending {} requests per second to {}",
+            options.rate, options.target
+        ));
+        stage.load = Some(Arc::new(
+            Load::start(options, &plan.program, &stage.timeline).await?,
+        ));
     }
     Ok(())
 }
@@ -171,7 +234,11 @@ async fn start_load(plan: &Plan, stage: &mut Stage) -> Result<()> {
 /// One drill, and putting back what it left changed.
 async fn carry_out(drill: &Drill, stage: &Stage, signals: &mut Signals) -> DrillReport {
     stage.progress.drill(drill.name);
-    let started = stage.timeline.mark(EventKind::DrillStarted, drill.name, format!("drill {}", drill.name));
+    let started = stage.timeline.mark(
+        EventKind::DrillStarted,
+        drill.name,
+        format!("drill {}", drill.name),
+    );
     let mut findings = Findings::default();
     let (mut outcome, mut error) = tokio::select! {
         finished = (drill.run)(stage, &mut findings) => match finished {
@@ -182,13 +249,24 @@ async fn carry_out(drill: &Drill, stage: &Stage, signals: &mut Signals) -> Drill
     };
     if let Err(failure) = put_back(stage, signals).await {
         outcome = Outcome::Error;
-        error = Some(error.map_or_else(|| failure.to_string(), |first| format!("{first}; {failure}")));
+        error = Some(error.map_or_else(
+            || failure.to_string(),
+            |first| format!("{first}; {failure}"),
+        ));
     }
-    if outcome == Outcome::Held && !(findings.checks.iter().all(|check| check.held) && !findings.checks.is_empty()) {
+    // A drill that judged nothing proved nothing.
+    let held = !findings.checks.is_empty() && findings.checks.iter().all(|check| check.held);
+    if outcome == Outcome::Held && !held {
         outcome = Outcome::Broken;
     }
-    let ended = stage.timeline.mark(EventKind::DrillEnded, drill.name, format!("drill {}: {}", drill.name, outcome.word()));
-    stage.progress.step(error.as_deref().unwrap_or(outcome.word()));
+    let ended = stage.timeline.mark(
+        EventKind::DrillEnded,
+        drill.name,
+        format!("drill {}: {}", drill.name, outcome.word()),
+    );
+    stage
+        .progress
+        .step(error.as_deref().unwrap_or(outcome.word()));
     let requests = requests_due(stage, started, ended);
     DrillReport {
         name: drill.name.to_owned(),
@@ -203,7 +281,11 @@ async fn carry_out(drill: &Drill, stage: &Stage, signals: &mut Signals) -> Drill
     }
 }
 
-fn requests_due(stage: &Stage, from: Duration, until: Duration) -> Option<crate::timeline::document::Tally> {
+fn requests_due(
+    stage: &Stage,
+    from: Duration,
+    until: Duration,
+) -> Option<crate::timeline::document::Tally> {
     let samples = stage.load.as_ref()?.between(from, until);
     Some(series::tally(samples.iter()))
 }
@@ -234,10 +316,4 @@ fn not_run(drill: &Drill, stage: &Stage) -> DrillReport {
         error: None,
         requests: None,
     }
-}
-
-/// The path of a document in a report folder, for the user.
-#[must_use]
-pub fn report_path(folder: &Path, file: &str) -> String {
-    folder.join(file).display().to_string()
 }

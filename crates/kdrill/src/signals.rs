@@ -17,8 +17,13 @@ impl Signals {
     /// # Errors
     /// [`Error::Usage`] when the operating system refuses the handlers.
     pub fn listen() -> Result<Self> {
-        let register = |kind| signal(kind).map_err(|error| Error::Usage(format!("cannot handle signals: {error}")));
-        Ok(Self { interrupt: register(SignalKind::interrupt())?, terminate: register(SignalKind::terminate())? })
+        let register = |kind| {
+            signal(kind).map_err(|error| Error::Usage(format!("cannot handle signals: {error}")))
+        };
+        Ok(Self {
+            interrupt: register(SignalKind::interrupt())?,
+            terminate: register(SignalKind::terminate())?,
+        })
     }
 
     /// The next one's name.

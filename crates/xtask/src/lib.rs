@@ -6,7 +6,7 @@
 //! 1. [`setup`] makes present what a fresh machine lacks;
 //! 2. [`image`] builds the static server and its OCI image;
 //! 3. [`cluster`] starts a klab cluster and gives it the image;
-//! 4. [`demo`] runs the drills on it, [`test`] runs the suites of `tests/`;
+//! 4. [`demo`] runs the drills on it, [`mod@test`] runs the suites of `tests/`;
 //! 5. the cluster goes down, whatever happened before ([`run`]), and
 //!    [`machine`] says whether the machine is as it was.
 

@@ -17,8 +17,6 @@ use std::{
 
 use anyhow::Context;
 
-pub use processes::{Member, members};
-
 /// The kernel finishes some removals (dying cgroups, reaped processes) a little later.
 const SETTLE: Duration = Duration::from_secs(15);
 
@@ -107,15 +105,6 @@ impl Inventory {
             }
             thread::sleep(Duration::from_millis(200));
         }
-    }
-
-    /// The items of one kind.
-    ///
-    /// # Panics
-    /// When there is no such kind.
-    #[must_use]
-    pub fn of(&self, kind: &str) -> &BTreeSet<String> {
-        &self.items[kind]
     }
 }
 

@@ -33,16 +33,28 @@ pub struct Connection {
 pub async fn connect(kubeconfig: Option<&PathBuf>, context: Option<&str>) -> Result<Connection> {
     let mut config = read_config(kubeconfig, context).await?;
     config.connect_timeout = Some(FIRST_ANSWER);
-    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let server = config
+        .cluster_url
+        .to_string()
+        .trim_end_matches('/')
+        .to_owned();
     let default_namespace = config.default_namespace.clone();
     let client = Client::try_from(config).map_err(|error| Error::Kubeconfig(chain(&error)))?;
-    let unreachable = |cause| Error::Unreachable { server: server.clone(), cause };
+    let unreachable = |cause| Error::Unreachable {
+        server: server.clone(),
+        cause,
+    };
     let version = tokio::time::timeout(FIRST_ANSWER, client.apiserver_version())
         .await
         .map_err(|_| unreachable(format!("no answer within {} s", FIRST_ANSWER.as_secs())))?
         .map_err(|error| unreachable(chain(&error)))?
         .git_version;
-    Ok(Connection { client, server, version, default_namespace })
+    Ok(Connection {
+        client,
+        server,
+        version,
+        default_namespace,
+    })
 }
 
 async fn read_config(kubeconfig: Option<&PathBuf>, context: Option<&str>) -> Result<Config> {
@@ -54,11 +66,13 @@ async fn read_config(kubeconfig: Option<&PathBuf>, context: Option<&str>) -> Res
     match kubeconfig {
         Some(path) => {
             let parsed = Kubeconfig::read_from(path).map_err(|error| failed(&error))?;
-            Config::from_custom_kubeconfig(parsed, &options).await.map_err(|error| failed(&error))
+            Config::from_custom_kubeconfig(parsed, &options)
+                .await
+                .map_err(|error| failed(&error))
         }
-        None if context.is_some() => {
-            Config::from_kubeconfig(&options).await.map_err(|error| failed(&error))
-        }
+        None if context.is_some() => Config::from_kubeconfig(&options)
+            .await
+            .map_err(|error| failed(&error)),
         None => Config::infer().await.map_err(|error| failed(&error)),
     }
 }

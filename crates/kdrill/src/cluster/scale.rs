@@ -4,7 +4,9 @@
 //! management"): left so, the owner's next apply with another count would conflict with kdrill.
 //! So the count is put back together with the managedFields entries that owned it before.
 
-use k8s_openapi::{api::apps::v1::Deployment, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
+use k8s_openapi::{
+    api::apps::v1::Deployment, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry,
+};
 use kube::{
     Api, Client,
     api::{Patch, PatchParams},
@@ -63,7 +65,12 @@ pub async fn set(client: &Client, namespace: &str, deployment: &str, replicas: i
     deployments(client, namespace)
         .patch(deployment, &manager(), &patch)
         .await
-        .map_err(|error| Error::api(format!("scale deployment {namespace}/{deployment} to {replicas}"), &error))?;
+        .map_err(|error| {
+            Error::api(
+                format!("scale deployment {namespace}/{deployment} to {replicas}"),
+                &error,
+            )
+        })?;
     Ok(())
 }
 
@@ -78,17 +85,26 @@ pub async fn restore(client: &Client, saved: &SavedScale) -> Result<()> {
     }
     let mut tries = 0;
     while let Some(found) = find(client, saved).await? {
-        let fields = give_back(found.metadata.managed_fields.unwrap_or_default(), &saved.owners);
+        let fields = give_back(
+            found.metadata.managed_fields.unwrap_or_default(),
+            &saved.owners,
+        );
         let patch = Patch::Merge(json!({"metadata": {
             "resourceVersion": found.metadata.resource_version, "managedFields": fields,
         }}));
         tries += 1;
-        match deployments(client, namespace).patch(deployment, &manager(), &patch).await {
+        match deployments(client, namespace)
+            .patch(deployment, &manager(), &patch)
+            .await
+        {
             Ok(_) => break,
             // Another writer (the Deployment's controller) came between: look again.
             Err(kube::Error::Api(status)) if status.code == 409 && tries < TRIES => {}
             Err(error) => {
-                return Err(Error::api(format!("give back spec.replicas of deployment {namespace}/{deployment}"), &error));
+                return Err(Error::api(
+                    format!("give back spec.replicas of deployment {namespace}/{deployment}"),
+                    &error,
+                ));
             }
         }
     }
@@ -96,15 +112,26 @@ pub async fn restore(client: &Client, saved: &SavedScale) -> Result<()> {
 }
 
 /// The entries without kdrill's, the saved owners in the place of what is left of them.
-fn give_back(current: Vec<ManagedFieldsEntry>, owners: &[ManagedFieldsEntry]) -> Vec<ManagedFieldsEntry> {
+fn give_back(
+    current: Vec<ManagedFieldsEntry>,
+    owners: &[ManagedFieldsEntry],
+) -> Vec<ManagedFieldsEntry> {
     let same = |a: &ManagedFieldsEntry, b: &ManagedFieldsEntry| {
         a.manager == b.manager && a.operation == b.operation && a.subresource == b.subresource
     };
     let mut fields: Vec<_> = current
         .into_iter()
-        .filter(|entry| entry.manager.as_deref() != Some(MANAGER) && !owners.iter().any(|owner| same(owner, entry)))
+        .filter(|entry| {
+            entry.manager.as_deref() != Some(MANAGER)
+                && !owners.iter().any(|owner| same(owner, entry))
+        })
         .collect();
-    fields.extend(owners.iter().filter(|owner| owner.manager.as_deref() != Some(MANAGER)).cloned());
+    fields.extend(
+        owners
+            .iter()
+            .filter(|owner| owner.manager.as_deref() != Some(MANAGER))
+            .cloned(),
+    );
     fields
 }
 
@@ -120,7 +147,12 @@ async fn find(client: &Client, saved: &SavedScale) -> Result<Option<Deployment>>
     let found = deployments(client, &saved.namespace)
         .get_opt(&saved.deployment)
         .await
-        .map_err(|error| Error::api(format!("get deployment {}/{}", saved.namespace, saved.deployment), &error))?;
+        .map_err(|error| {
+            Error::api(
+                format!("get deployment {}/{}", saved.namespace, saved.deployment),
+                &error,
+            )
+        })?;
     Ok(found.filter(|found| found.metadata.uid == saved.uid))
 }
 
@@ -129,7 +161,10 @@ fn deployments(client: &Client, namespace: &str) -> Api<Deployment> {
 }
 
 fn manager() -> PatchParams {
-    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+    PatchParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PatchParams::default()
+    }
 }
 
 #[cfg(test)]
@@ -137,21 +172,29 @@ mod tests {
     use super::*;
     use serde_json::from_value;
 
-    fn entry(manager: &str, fields: serde_json::Value) -> ManagedFieldsEntry {
-        from_value(json!({"manager": manager, "operation": "Apply", "apiVersion": "apps/v1",
-            "fieldsType": "FieldsV1", "fieldsV1": fields}))
+    fn entry(manager: &str, fields: &serde_json::Value) -> ManagedFieldsEntry {
+        from_value(
+            json!({"manager": manager, "operation": "Apply", "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": fields}),
+        )
         .unwrap()
     }
 
     #[test]
     fn ownership_returns_to_its_manager_and_kdrill_leaves() {
-        let owned = entry("kapply", json!({"f:spec": {"f:replicas": {}, "f:template": {}}}));
-        let left = entry("kapply", json!({"f:spec": {"f:template": {}}}));
-        let ours = entry(MANAGER, json!({"f:spec": {"f:replicas": {}}}));
-        let other = entry("kube-controller-manager", json!({"f:status": {}}));
+        let owned = entry(
+            "kapply",
+            &json!({"f:spec": {"f:replicas": {}, "f:template": {}}}),
+        );
+        let left = entry("kapply", &json!({"f:spec": {"f:template": {}}}));
+        let ours = entry(MANAGER, &json!({"f:spec": {"f:replicas": {}}}));
+        let other = entry("kube-controller-manager", &json!({"f:status": {}}));
         assert!(owns_replicas(&owned) && !owns_replicas(&left));
 
-        let fields = give_back(vec![left, ours, other.clone()], std::slice::from_ref(&owned));
+        let fields = give_back(
+            vec![left, ours, other.clone()],
+            std::slice::from_ref(&owned),
+        );
         assert_eq!(fields, [other, owned]);
     }
 }

@@ -35,12 +35,23 @@ pub struct Target {
 /// # Errors
 /// [`Error::Target`] when one does not exist, the Service has no `ClusterIP`, or it selects none of
 /// the Deployment's pods; [`Error::Api`] when the server refuses a request.
-pub async fn resolve(client: &Client, namespace: &str, deployment: &str, service: &str) -> Result<Target> {
+pub async fn resolve(
+    client: &Client,
+    namespace: &str,
+    deployment: &str,
+    service: &str,
+) -> Result<Target> {
     let (found_deployment, found_service) = tokio::try_join!(
         get::<Deployment>(client, "deployment", namespace, deployment, "--deployment"),
         get::<Service>(client, "service", namespace, service, "--service"),
     )?;
-    build(namespace, deployment, service, found_deployment, found_service)
+    build(
+        namespace,
+        deployment,
+        service,
+        found_deployment,
+        found_service,
+    )
 }
 
 async fn get<K>(client: &Client, kind: &str, namespace: &str, name: &str, flag: &str) -> Result<K>
@@ -61,12 +72,24 @@ where
         })
 }
 
-fn build(namespace: &str, deployment: &str, service: &str, found_deployment: Deployment, found_service: Service) -> Result<Target> {
+fn build(
+    namespace: &str,
+    deployment: &str,
+    service: &str,
+    found_deployment: Deployment,
+    found_service: Service,
+) -> Result<Target> {
     let spec = found_deployment.spec.unwrap_or_default();
     let selector: Selector = spec.selector.try_into().map_err(|error| {
-        Error::Target(format!("deployment {namespace}/{deployment}: spec.selector: {error}"))
+        Error::Target(format!(
+            "deployment {namespace}/{deployment}: spec.selector: {error}"
+        ))
     })?;
-    let labels = spec.template.metadata.and_then(|metadata| metadata.labels).unwrap_or_default();
+    let labels = spec
+        .template
+        .metadata
+        .and_then(|metadata| metadata.labels)
+        .unwrap_or_default();
     let images = spec
         .template
         .spec
@@ -94,7 +117,11 @@ fn build(namespace: &str, deployment: &str, service: &str, found_deployment: Dep
     let port = spec.ports.unwrap_or_default().into_iter().find(is_tcp).ok_or_else(|| {
         Error::Target(format!("service {namespace}/{service} has no TCP port: the load is HTTP; add one to spec.ports"))
     })?;
-    let host = if ip.contains(':') { format!("[{ip}]") } else { ip };
+    let host = if ip.contains(':') {
+        format!("[{ip}]")
+    } else {
+        ip
+    };
     Ok(Target {
         namespace: namespace.to_owned(),
         deployment: deployment.to_owned(),
@@ -106,14 +133,19 @@ fn build(namespace: &str, deployment: &str, service: &str, found_deployment: Dep
 }
 
 fn is_tcp(port: &ServicePort) -> bool {
-    port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP")
+    port.protocol
+        .as_deref()
+        .is_none_or(|protocol| protocol == "TCP")
 }
 
 fn list(labels: &BTreeMap<String, String>) -> String {
     if labels.is_empty() {
         return "nothing".to_owned();
     }
-    let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let pairs: Vec<_> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     pairs.join(",")
 }
 
@@ -131,13 +163,21 @@ mod tests {
     }
 
     fn built(service: serde_json::Value) -> Result<Target> {
-        build("demo", "web", "svc", deployment(), from_value(service).unwrap())
+        build(
+            "demo",
+            "web",
+            "svc",
+            deployment(),
+            from_value(service).unwrap(),
+        )
     }
 
     #[test]
     fn the_url_is_the_cluster_ip_with_the_first_tcp_port() {
-        let target = built(json!({"spec": {"selector": {"app": "web"}, "clusterIP": "10.96.0.7",
-            "ports": [{"port": 53, "protocol": "UDP"}, {"port": 8000}]}}))
+        let target = built(
+            json!({"spec": {"selector": {"app": "web"}, "clusterIP": "10.96.0.7",
+            "ports": [{"port": 53, "protocol": "UDP"}, {"port": 8000}]}}),
+        )
         .unwrap();
         assert_eq!(target.url, "http://10.96.0.7:8000/");
         assert_eq!(target.selector.to_string(), "app=web");
@@ -146,21 +186,38 @@ mod tests {
 
     #[test]
     fn a_service_that_selects_nothing_is_refused_with_both_label_sets() {
-        let error = built(json!({"spec": {"selector": {"app": "wbe"}, "clusterIP": "10.96.0.7",
-            "ports": [{"port": 8000}]}}))
+        let error = built(
+            json!({"spec": {"selector": {"app": "wbe"}, "clusterIP": "10.96.0.7",
+            "ports": [{"port": 8000}]}}),
+        )
         .unwrap_err()
         .to_string();
-        assert!(error.contains("service demo/svc selects app=wbe"), "{error}");
+        assert!(
+            error.contains("service demo/svc selects app=wbe"),
+            "{error}"
+        );
         assert!(error.contains("labelled app=web,tier=front"), "{error}");
-        let error = built(json!({"spec": {"clusterIP": "10.96.0.7"}})).unwrap_err().to_string();
+        let error = built(json!({"spec": {"clusterIP": "10.96.0.7"}}))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("selects nothing"), "{error}");
     }
 
     #[test]
     fn headless_and_portless_services_are_refused() {
         let headless = json!({"spec": {"selector": {"app": "web"}, "clusterIP": "None", "ports": [{"port": 1}]}});
-        assert!(built(headless).unwrap_err().to_string().contains("no cluster IP"));
+        assert!(
+            built(headless)
+                .unwrap_err()
+                .to_string()
+                .contains("no cluster IP")
+        );
         let portless = json!({"spec": {"selector": {"app": "web"}, "clusterIP": "10.96.0.7"}});
-        assert!(built(portless).unwrap_err().to_string().contains("no TCP port"));
+        assert!(
+            built(portless)
+                .unwrap_err()
+                .to_string()
+                .contains("no TCP port")
+        );
     }
 }

@@ -110,7 +110,8 @@ impl View {
     pub fn ready_pods(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pods.iter().filter_map(|(name, pod)| {
             let node = pod.node.as_deref()?;
-            (pod.ready && !pod.terminating && self.node_ready(node)).then_some((name.as_str(), node))
+            (pod.ready && !pod.terminating && self.node_ready(node))
+                .then_some((name.as_str(), node))
         })
     }
 
@@ -221,7 +222,10 @@ pub(crate) mod tests {
     pub(crate) fn view(pods: &[&str], nodes: &[&str]) -> View {
         let mut view = View::default();
         for node in nodes {
-            let ready = Node { ready: true, ..Node::default() };
+            let ready = Node {
+                ready: true,
+                ..Node::default()
+            };
             view.nodes.insert((*node).to_owned(), ready);
         }
         let mut slice = Vec::new();
@@ -242,13 +246,20 @@ pub(crate) mod tests {
             });
         }
         view.slices.insert("s".to_owned(), slice);
-        let set = ReplicaSet { revision: 1, hash: "r1".to_owned() };
+        let set = ReplicaSet {
+            revision: 1,
+            hash: "r1".to_owned(),
+        };
         view.replica_sets.insert("web-r1".to_owned(), set);
         view
     }
 
     fn taint(key: &str, effect: &str) -> Taint {
-        Taint { key: key.to_owned(), effect: effect.to_owned(), ..Taint::default() }
+        Taint {
+            key: key.to_owned(),
+            effect: effect.to_owned(),
+            ..Taint::default()
+        }
     }
 
     #[test]
@@ -270,7 +281,10 @@ pub(crate) mod tests {
     #[test]
     fn the_newest_replica_set_is_the_revision() {
         let mut view = view(&["a@n1"], &["n1"]);
-        let newer = ReplicaSet { revision: 10, hash: "r10".to_owned() };
+        let newer = ReplicaSet {
+            revision: 10,
+            hash: "r10".to_owned(),
+        };
         view.replica_sets.insert("web-r10".to_owned(), newer);
         assert_eq!(view.revision(), Some("r10"));
     }
@@ -290,7 +304,9 @@ pub(crate) mod tests {
         }];
         assert_eq!(view.schedulable(), BTreeSet::from(["n1", "n2", "n4"]));
 
-        view.placement.node_selector.insert("disk".to_owned(), "ssd".to_owned());
+        view.placement
+            .node_selector
+            .insert("disk".to_owned(), "ssd".to_owned());
         assert!(view.schedulable().is_empty());
     }
 }

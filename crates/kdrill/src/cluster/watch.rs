@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::{Stream, StreamExt as _, stream};
-use k8s_openapi::api::{
-    apps::v1 as apps,
-    core::v1 as core,
-    discovery::v1::EndpointSlice,
-};
+use k8s_openapi::api::{apps::v1 as apps, core::v1 as core, discovery::v1::EndpointSlice};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     runtime::{WatchStreamExt as _, watcher},
@@ -50,18 +46,51 @@ pub enum Update {
 }
 
 /// Opens the watches. They reconnect with a back-off for ever; their errors pass by as items.
-pub fn watch(client: &Client, target: &Target) -> impl Stream<Item = Result<Update, watcher::Error>> + Send + use<> {
+pub fn watch(
+    client: &Client,
+    target: &Target,
+) -> impl Stream<Item = Result<Update, watcher::Error>> + Send + use<> {
     let namespace = target.namespace.as_str();
     let selected = watcher::Config::default().labels(&target.selector.to_string());
     let slices = format!("kubernetes.io/service-name={}", target.service);
     let deployment = target.deployment.clone();
     let by_name = format!("metadata.name={deployment}");
     stream::select_all([
-        changes(Api::namespaced(client.clone(), namespace), selected.clone(), |pod| Some(reduce_pod(pod)), Update::Pod).boxed(),
-        changes(Api::all(client.clone()), watcher::Config::default(), |node| Some(reduce_node(node)), Update::Node).boxed(),
-        changes(Api::namespaced(client.clone(), namespace), watcher::Config::default().labels(&slices), |slice| Some(reduce_slice(slice)), Update::Slice).boxed(),
-        changes(Api::namespaced(client.clone(), namespace), selected, move |set| reduce_set(set, &deployment), Update::ReplicaSet).boxed(),
-        changes(Api::namespaced(client.clone(), namespace), watcher::Config::default().fields(&by_name), |deployment| Some(reduce_deployment(&deployment)), Update::Deployment).boxed(),
+        changes(
+            Api::namespaced(client.clone(), namespace),
+            selected.clone(),
+            |pod| Some(reduce_pod(pod)),
+            Update::Pod,
+        )
+        .boxed(),
+        changes(
+            Api::all(client.clone()),
+            watcher::Config::default(),
+            |node| Some(reduce_node(node)),
+            Update::Node,
+        )
+        .boxed(),
+        changes(
+            Api::namespaced(client.clone(), namespace),
+            watcher::Config::default().labels(&slices),
+            |slice| Some(reduce_slice(slice)),
+            Update::Slice,
+        )
+        .boxed(),
+        changes(
+            Api::namespaced(client.clone(), namespace),
+            selected,
+            move |set| reduce_set(&set, &deployment),
+            Update::ReplicaSet,
+        )
+        .boxed(),
+        changes(
+            Api::namespaced(client.clone(), namespace),
+            watcher::Config::default().fields(&by_name),
+            |deployment| Some(reduce_deployment(&deployment)),
+            Update::Deployment,
+        )
+        .boxed(),
     ])
 }
 
@@ -76,23 +105,25 @@ where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
     T: Send + 'static,
 {
-    watcher(api, config).default_backoff().filter_map(move |event| {
-        let change = match event {
-            Err(error) => Some(Err(error)),
-            Ok(watcher::Event::Apply(object)) => {
-                let name = object.name_any();
-                reduce(object).map(|reduced| Ok(Change::Set(name, reduced)))
-            }
-            Ok(watcher::Event::InitApply(object)) => {
-                let name = object.name_any();
-                reduce(object).map(|reduced| Ok(Change::Listed(name, reduced)))
-            }
-            Ok(watcher::Event::Delete(object)) => Some(Ok(Change::Remove(object.name_any()))),
-            Ok(watcher::Event::Init) => Some(Ok(Change::Restart)),
-            Ok(watcher::Event::InitDone) => Some(Ok(Change::Done)),
-        };
-        std::future::ready(change.map(|change| change.map(wrap)))
-    })
+    watcher(api, config)
+        .default_backoff()
+        .filter_map(move |event| {
+            let change = match event {
+                Err(error) => Some(Err(error)),
+                Ok(watcher::Event::Apply(object)) => {
+                    let name = object.name_any();
+                    reduce(object).map(|reduced| Ok(Change::Set(name, reduced)))
+                }
+                Ok(watcher::Event::InitApply(object)) => {
+                    let name = object.name_any();
+                    reduce(object).map(|reduced| Ok(Change::Listed(name, reduced)))
+                }
+                Ok(watcher::Event::Delete(object)) => Some(Ok(Change::Remove(object.name_any()))),
+                Ok(watcher::Event::Init) => Some(Ok(Change::Restart)),
+                Ok(watcher::Event::InitDone) => Some(Ok(Change::Done)),
+            };
+            std::future::ready(change.map(|change| change.map(wrap)))
+        })
 }
 
 fn reduce_pod(pod: core::Pod) -> Pod {
@@ -132,7 +163,10 @@ fn reduce_node(node: core::Node) -> Node {
             .taints
             .unwrap_or_default()
             .into_iter()
-            .map(|taint| core::Taint { time_added: None, ..taint })
+            .map(|taint| core::Taint {
+                time_added: None,
+                ..taint
+            })
             .collect(),
         labels,
         info: NodeInfo {
@@ -159,8 +193,11 @@ fn reduce_slice(slice: EndpointSlice) -> Vec<Endpoint> {
         .collect()
 }
 
-fn reduce_set(set: apps::ReplicaSet, deployment: &str) -> Option<ReplicaSet> {
-    let owner = set.owner_references().iter().find(|owner| owner.controller == Some(true))?;
+fn reduce_set(set: &apps::ReplicaSet, deployment: &str) -> Option<ReplicaSet> {
+    let owner = set
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true))?;
     if owner.kind != "Deployment" || owner.name != deployment {
         return None;
     }
@@ -172,7 +209,11 @@ fn reduce_set(set: apps::ReplicaSet, deployment: &str) -> Option<ReplicaSet> {
 }
 
 fn reduce_deployment(deployment: &apps::Deployment) -> Placement {
-    let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.clone()).unwrap_or_default();
+    let pod = deployment
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.template.spec.clone())
+        .unwrap_or_default();
     Placement {
         tolerations: pod.tolerations.unwrap_or_default(),
         node_selector: pod.node_selector.unwrap_or_default(),
@@ -201,7 +242,12 @@ impl Observed {
             Update::ReplicaSet(change) => self.sets.take(&mut self.view.replica_sets, change),
             Update::Deployment(change) => {
                 self.deployment.take(&mut self.deployments, change);
-                self.view.placement = self.deployments.values().next().cloned().unwrap_or_default();
+                self.view.placement = self
+                    .deployments
+                    .values()
+                    .next()
+                    .cloned()
+                    .unwrap_or_default();
             }
         }
     }
@@ -237,7 +283,10 @@ struct Listing<T> {
 
 impl<T> Default for Listing<T> {
     fn default() -> Self {
-        Self { incoming: BTreeMap::new(), complete: false }
+        Self {
+            incoming: BTreeMap::new(),
+            complete: false,
+        }
     }
 }
 
@@ -281,7 +330,11 @@ mod tests {
 
         observed.take(Update::Pod(Change::Restart));
         observed.take(Update::Pod(Change::Listed("c".into(), pod())));
-        assert_eq!(observed.view().pods.len(), 2, "the old state stands until the list is whole");
+        assert_eq!(
+            observed.view().pods.len(),
+            2,
+            "the old state stands until the list is whole"
+        );
         observed.take(Update::Pod(Change::Done));
         assert_eq!(observed.view().pods.keys().collect::<Vec<_>>(), ["c"]);
         assert!(!observed.missing().contains(&"pods"));
@@ -298,7 +351,10 @@ mod tests {
             ],
         }))
         .unwrap();
-        let ready: Vec<_> = reduce_slice(slice).into_iter().map(|endpoint| endpoint.ready).collect();
+        let ready: Vec<_> = reduce_slice(slice)
+            .into_iter()
+            .map(|endpoint| endpoint.ready)
+            .collect();
         assert_eq!(ready, [true, false]);
     }
 
@@ -313,7 +369,10 @@ mod tests {
             }}))
             .unwrap()
         };
-        assert_eq!(reduce_set(set("web"), "web").map(|set| set.revision), Some(7));
-        assert_eq!(reduce_set(set("other"), "web"), None);
+        assert_eq!(
+            reduce_set(&set("web"), "web").map(|set| set.revision),
+            Some(7)
+        );
+        assert_eq!(reduce_set(&set("other"), "web"), None);
     }
 }

@@ -18,7 +18,8 @@ pub const DRILL: Drill = Drill {
 };
 
 async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
-    if !stage.whole(findings).await {
+    let whole = stage.whole(findings).await;
+    if !whole || !stage.steady(findings, "requests are answered").await? {
         return Ok(());
     }
     let (load, requests) = (stage.load()?, stage.params.requests);
@@ -26,12 +27,18 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let from = stage.timeline.now();
     // One more interval, so that the number is complete wherever in an interval it begins.
     let until = from + due(requests + 1, load.options().rate);
-    stage.progress.step(&format!("counting who answers {requests} requests"));
+    stage
+        .progress
+        .step(&format!("counting who answers {requests} requests"));
     load.settled(until).await?;
     let mut samples = load.between(from, until);
     samples.sort_by_key(|sample| sample.due);
     samples.truncate(requests as usize);
     findings.checks.extend(share::judge(&samples, &replicas));
-    findings.checks.push(failures::judge("no request fails", &samples, stage.params.max_failed));
+    findings.checks.push(failures::judge(
+        "no request fails",
+        &samples,
+        stage.params.max_failed,
+    ));
     Ok(())
 }

@@ -17,7 +17,11 @@ pub const DRILL: Drill = Drill {
 };
 
 async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
-    let command = stage.params.node_add.as_ref().ok_or_else(|| Error::Usage("node-add needs --node-add".to_owned()))?;
+    let command = stage
+        .params
+        .node_add
+        .as_ref()
+        .ok_or_else(|| Error::Usage("node-add needs --node-add".to_owned()))?;
     if !stage.whole(findings).await {
         return Ok(());
     }
@@ -29,14 +33,25 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let is_new = |name: &String| !before.contains(name);
     let joined = stage
         .timeline
-        .wait(asked, stage.params.timeout, |view| view.nodes.iter().any(|(name, node)| is_new(name) && node.ready))
+        .wait(asked, stage.params.timeout, |view| {
+            view.nodes
+                .iter()
+                .any(|(name, node)| is_new(name) && node.ready)
+        })
         .await;
     let took = joined.map(|snapshot| seconds(asked, snapshot.at));
-    findings.reached("a new node is Ready", format!("within {} s", stage.params.timeout.as_secs()), took);
+    findings.reached(
+        "a new node is Ready",
+        format!("within {} s", stage.params.timeout.as_secs()),
+        took,
+    );
     if let Some(took) = took {
         findings.seconds("node added", took);
     }
     // A route or rule that the new node breaks shows only once it is there.
-    stage.load()?.settled(stage.timeline.now() + stage.params.steady).await?;
+    stage
+        .load()?
+        .settled(stage.timeline.now() + stage.params.steady)
+        .await?;
     stage.judge_failures(asked, findings).await
 }

@@ -15,8 +15,13 @@ pub const DRILL: Drill = Drill {
 
 async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let (now, replicas) = (stage.timeline.now(), stage.params.replicas);
-    stage.progress.step(&format!("waiting for {replicas} replicas, Ready and serving"));
-    let whole = stage.timeline.wait(now, stage.params.timeout, |view| view.whole(replicas)).await;
+    stage.progress.step(&format!(
+        "waiting for {replicas} replicas, Ready and serving"
+    ));
+    let whole = stage
+        .timeline
+        .wait(now, stage.params.timeout, |view| view.whole(replicas))
+        .await;
     let view = whole.map_or_else(|| stage.timeline.view(), |snapshot| snapshot.view);
     findings.checks.extend(spread::judge(&view, replicas));
     Ok(())

@@ -29,19 +29,46 @@ async fn up(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let saved = scale::save(client, &target.namespace, &target.deployment).await?;
     stage.journal.add(Change::Replicas(saved))?;
     let asked = stage.act(&target.deployment, &format!("scale to {count} replicas"));
-    scale::set(client, &target.namespace, &target.deployment, count as i32).await?;
+    scale::set(
+        client,
+        &target.namespace,
+        &target.deployment,
+        i32::try_from(count).unwrap_or(i32::MAX),
+    )
+    .await?;
 
-    let scaled = stage.timeline.wait(asked, stage.params.timeout, |view| view.whole(count)).await;
+    let scaled = stage
+        .timeline
+        .wait(asked, stage.params.timeout, |view| view.whole(count))
+        .await;
     let took = scaled.as_ref().map(|snapshot| seconds(asked, snapshot.at));
     let limit = format!("within {} s", stage.params.timeout.as_secs());
-    findings.reached(format!("{count} replicas are Ready and serving"), &limit, took);
+    findings.reached(
+        format!("{count} replicas are Ready and serving"),
+        &limit,
+        took,
+    );
     let Some(scaled) = scaled else { return Ok(()) };
     findings.seconds("scale up", seconds(asked, scaled.at));
 
-    stage.progress.step("waiting for an answer of every new replica");
-    let new = scaled.view.ready_names().difference(&old).cloned().collect();
-    let all = stage.load()?.answered_by(&new, stage.params.timeout).await?;
-    findings.reached("every new replica answers", limit, all.then(|| seconds(scaled.at, stage.timeline.now())));
+    stage
+        .progress
+        .step("waiting for an answer of every new replica");
+    let new = scaled
+        .view
+        .ready_names()
+        .difference(&old)
+        .cloned()
+        .collect();
+    let all = stage
+        .load()?
+        .answered_by(&new, stage.params.timeout)
+        .await?;
+    findings.reached(
+        "every new replica answers",
+        limit,
+        all.then(|| seconds(scaled.at, stage.timeline.now())),
+    );
     Ok(())
 }
 
@@ -49,8 +76,13 @@ async fn down(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let replicas = stage.params.replicas;
     let asked = stage.timeline.now();
     stage.put_back().await?;
-    stage.progress.step("waiting for the other replicas to be gone");
-    let back = stage.timeline.wait(asked, stage.params.timeout, |view| view.whole(replicas)).await;
+    stage
+        .progress
+        .step("waiting for the other replicas to be gone");
+    let back = stage
+        .timeline
+        .wait(asked, stage.params.timeout, |view| view.whole(replicas))
+        .await;
     let took = back.map(|snapshot| seconds(asked, snapshot.at));
     findings.reached(
         format!("back to {replicas} replicas, the others gone"),

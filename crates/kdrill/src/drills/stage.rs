@@ -82,7 +82,9 @@ impl Stage {
     /// # Errors
     /// [`Error::Usage`] when the run has none, because no drill said it needs them.
     pub fn load(&self) -> Result<&Load> {
-        self.load.as_deref().ok_or_else(|| Error::Usage("this drill runs under load, and there is none".to_owned()))
+        self.load
+            .as_deref()
+            .ok_or_else(|| Error::Usage("this drill runs under load, and there is none".to_owned()))
     }
 
     /// Says what is going on, on the timeline and to the user; gives the moment.
@@ -95,18 +97,55 @@ impl Stage {
     /// broken promise when they are not within the time limit.
     pub async fn whole(&self, findings: &mut Findings) -> bool {
         let replicas = self.params.replicas;
-        self.progress.step(&format!("waiting for {replicas} replicas, Ready and serving"));
-        let whole = self.timeline.wait(self.timeline.now(), self.params.timeout, |view| view.whole(replicas)).await;
+        self.progress.step(&format!(
+            "waiting for {replicas} replicas, Ready and serving"
+        ));
+        let whole = self
+            .timeline
+            .wait(self.timeline.now(), self.params.timeout, |view| {
+                view.whole(replicas)
+            })
+            .await;
         if whole.is_none() {
             let view = self.timeline.view();
             findings.checks.push(crate::timeline::document::Check {
                 promise: format!("the drill begins with {replicas} replicas, Ready and serving"),
-                measured: format!("{} pods, {} Ready, {} serving", view.pods.len(), view.ready_names().len(), view.serving().len()),
+                measured: format!(
+                    "{} pods, {} Ready, {} serving",
+                    view.pods.len(),
+                    view.ready_names().len(),
+                    view.serving().len()
+                ),
                 limit: format!("{replicas} within {} s", self.params.timeout.as_secs()),
                 held: false,
             });
         }
         whole.is_some()
+    }
+
+    /// Waits for a stretch of `--steady` seconds in which every request is answered, and notes
+    /// whether there was one. A replica is listed a moment before every node sends to it.
+    ///
+    /// # Errors
+    /// When the load is gone.
+    pub async fn steady(&self, findings: &mut Findings, promise: &str) -> Result<bool> {
+        let (length, limit) = (self.params.steady, self.params.timeout);
+        self.progress.step(&format!(
+            "waiting for {} s without a failed request",
+            length.as_secs()
+        ));
+        let now = self.timeline.now();
+        let steady = self.load()?.steady(now, length, limit).await?;
+        findings.reached(
+            promise,
+            format!(
+                "all, for {} s within {} s",
+                length.as_secs(),
+                limit.as_secs()
+            ),
+            steady.then(|| seconds(now, self.timeline.now())),
+        );
+        Ok(steady)
     }
 
     /// Waits for the end of all requests due since `from`, and judges how many failed.
@@ -117,7 +156,11 @@ impl Stage {
         let until = self.timeline.now();
         self.load()?.settled(until).await?;
         let samples = self.load()?.between(from, until);
-        findings.checks.push(failures::judge("no request fails", &samples, self.params.max_failed));
+        findings.checks.push(failures::judge(
+            "no request fails",
+            &samples,
+            self.params.max_failed,
+        ));
         Ok(())
     }
 
@@ -129,7 +172,8 @@ impl Stage {
         let mut outcome = Ok(());
         for change in self.journal.changes().iter().rev() {
             self.put_back_one(change).await.unwrap_or_else(|error| {
-                self.progress.warn(&format!("could not {}: {error}", change.undoing()));
+                self.progress
+                    .warn(&format!("could not {}: {error}", change.undoing()));
                 if outcome.is_ok() {
                     outcome = Err(error);
                 }
@@ -142,7 +186,9 @@ impl Stage {
         let text = change.undoing();
         self.progress.step(&text);
         self.timeline.mark(EventKind::PutBack, "", &text);
-        self.journal.put_back(change, &self.client.0, self.params.node_up.as_ref()).await
+        self.journal
+            .put_back(change, &self.client.0, self.params.node_up.as_ref())
+            .await
     }
 }
 

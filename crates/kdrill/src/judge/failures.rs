@@ -7,7 +7,10 @@ use crate::{load::handle::Sample, timeline::document::Check};
 /// Judges that no more than `allowed` requests failed.
 #[must_use]
 pub fn judge(promise: &str, samples: &[Sample], allowed: u64) -> Check {
-    let failed = samples.iter().filter(|sample| sample.answer.is_err()).count() as u64;
+    let failed = samples
+        .iter()
+        .filter(|sample| sample.answer.is_err())
+        .count() as u64;
     Check {
         promise: promise.to_owned(),
         measured: format!("{failed} of {} failed{}", samples.len(), kinds(samples)),
@@ -19,8 +22,13 @@ pub fn judge(promise: &str, samples: &[Sample], allowed: u64) -> Check {
 
 /// Judges that no more than `allowed` requests failed outside a window, of all `samples`.
 #[must_use]
-pub fn judge_outside(window: &RangeInclusive<Duration>, samples: &[Sample], outside: &[Sample], allowed: u64) -> Check {
-    let length = (*window.end() - *window.start()).as_secs_f64();
+pub fn judge_outside(
+    window: &RangeInclusive<Duration>,
+    samples: &[Sample],
+    outside: &[Sample],
+    allowed: u64,
+) -> Check {
+    let length = window.end().saturating_sub(*window.start()).as_secs_f64();
     Check {
         promise: "no request fails except from the cut until the lost endpoints were gone (and a request's time)".to_owned(),
         measured: format!("{} of {} failed outside these {length:.1} s{}", outside.len(), samples.len(), kinds(outside)),
@@ -37,30 +45,45 @@ pub fn split(samples: &[Sample], window: &RangeInclusive<Duration>) -> (Vec<Samp
         .iter()
         .filter(|sample| sample.answer.is_err())
         .cloned()
-        .partition(|sample| sample.due + sample.latency >= *window.start() && sample.due <= *window.end())
+        .partition(|sample| {
+            sample.due + sample.latency >= *window.start() && sample.due <= *window.end()
+        })
 }
 
 /// The failures by kind, in brackets; nothing when there are none.
 fn kinds(samples: &[Sample]) -> String {
     let mut counts = BTreeMap::<&str, u64>::new();
-    for failure in samples.iter().filter_map(|sample| sample.answer.as_ref().err()) {
+    for failure in samples
+        .iter()
+        .filter_map(|sample| sample.answer.as_ref().err())
+    {
         *counts.entry(failure.word()).or_default() += 1;
     }
     if counts.is_empty() {
         return String::new();
     }
-    let kinds: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let kinds: Vec<_> = counts
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
     format!(" ({})", kinds.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{handle::tests::{failed, ok}, record::Failure};
+    use crate::load::{
+        handle::tests::{failed, ok},
+        record::Failure,
+    };
 
     #[test]
     fn one_failure_too_many_breaks_it() {
-        let samples = [ok(0, "a", 1), failed(5, Failure::Reset), failed(9, Failure::Timeout)];
+        let samples = [
+            ok(0, "a", 1),
+            failed(5, Failure::Reset),
+            failed(9, Failure::Timeout),
+        ];
         assert!(judge("p", &samples, 2).held);
         let broken = judge("p", &samples, 1);
         assert!(!broken.held);
@@ -70,15 +93,29 @@ mod tests {
 
     #[test]
     fn a_request_in_flight_when_the_window_opens_is_inside() {
-        let hanging = Sample { latency: Duration::from_millis(2000), ..failed(900, Failure::Timeout) };
-        let samples = [failed(500, Failure::Reset), hanging.clone(), failed(3000, Failure::Reset), failed(3001, Failure::Reset)];
-        let window = Duration::from_millis(1000)..=Duration::from_millis(3000);
+        let hanging = Sample {
+            latency: Duration::from_secs(2),
+            ..failed(900, Failure::Timeout)
+        };
+        let samples = [
+            failed(500, Failure::Reset),
+            hanging.clone(),
+            failed(3000, Failure::Reset),
+            failed(3001, Failure::Reset),
+        ];
+        let window = Duration::from_secs(1)..=Duration::from_secs(3);
         let (inside, outside) = split(&samples, &window);
         assert_eq!(inside, [hanging, failed(3000, Failure::Reset)]);
-        assert_eq!(outside, [failed(500, Failure::Reset), failed(3001, Failure::Reset)]);
+        assert_eq!(
+            outside,
+            [failed(500, Failure::Reset), failed(3001, Failure::Reset)]
+        );
         assert!(judge_outside(&window, &samples, &outside, 2).held);
         let broken = judge_outside(&window, &samples, &outside, 1);
         assert!(!broken.held);
-        assert_eq!(broken.measured, "2 of 4 failed outside these 2.0 s (2 reset)");
+        assert_eq!(
+            broken.measured,
+            "2 of 4 failed outside these 2.0 s (2 reset)"
+        );
     }
 }

@@ -42,7 +42,7 @@ pub fn recovered(view: &View, node: &str, replicas: usize) -> bool {
     view.ready_elsewhere(node) >= replicas && !view.listed_on(node)
 }
 
-/// The first sign that a node was lost by other hands: a failed request, or its NotReady if that
+/// The first sign that a node was lost by other hands: a failed request, or its `NotReady` if that
 /// came first. The cut itself is not seen from here; it was at most this much earlier.
 #[must_use]
 pub fn first_sign(samples: &[Sample], since: Duration, not_ready: Duration) -> Duration {
@@ -57,9 +57,11 @@ impl Loss {
     /// Judges the recovery.
     #[must_use]
     pub fn judge(&self, replicas: usize, allowed: Duration, waited: Duration) -> Check {
-        let took = self.recovered.map(|at| at - self.cut);
+        let took = self.recovered.map(|at| at.saturating_sub(self.cut));
         Check {
-            promise: format!("{replicas} replicas are Ready on living nodes again, and only they get traffic"),
+            promise: format!(
+                "{replicas} replicas are Ready on living nodes again, and only they get traffic"
+            ),
             measured: took.map_or_else(
                 || format!("not within {:.0} s", waited.as_secs_f64()),
                 |took| format!("after {:.1} s", took.as_secs_f64()),
@@ -79,8 +81,12 @@ impl Loss {
         ]
         .into_iter()
         .filter_map(|(name, at)| {
-            let value = (at? - self.cut).as_secs_f64();
-            Some(Measurement { name: name.to_owned(), value, unit: "s".to_owned() })
+            let value = at?.saturating_sub(self.cut).as_secs_f64();
+            Some(Measurement {
+                name: name.to_owned(),
+                value,
+                unit: "s".to_owned(),
+            })
         })
         .collect()
     }
@@ -91,13 +97,16 @@ mod tests {
     use super::*;
     use crate::{
         cluster::view::tests::view,
-        load::{handle::tests::{failed, ok}, record::Failure},
+        load::{
+            handle::tests::{failed, ok},
+            record::Failure,
+        },
     };
     use std::sync::Arc;
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
-    /// n2 is cut at 10, NotReady at 18, its pod delisted at 19, replaced at 24.
+    /// n2 is cut at 10, `NotReady` at 18, its pod delisted at 19, replaced at 24.
     fn history() -> Vec<Snapshot> {
         let nodes = &["n1", "n2", "n3"];
         let whole = view(&["a@n1", "b@n2", "c@n3"], nodes);
@@ -108,19 +117,30 @@ mod tests {
         let mut replaced = view(&["a@n1", "c@n3", "d@n1"], nodes);
         replaced.nodes.get_mut("n2").unwrap().ready = false;
         [(0, whole), (18, not_ready), (19, delisted), (24, replaced)]
-            .map(|(at, view)| Snapshot { at: S(at), view: Arc::new(view) })
+            .map(|(at, view)| Snapshot {
+                at: S(at),
+                view: Arc::new(view),
+            })
             .to_vec()
     }
 
     #[test]
     fn the_moments_of_a_loss() {
         let loss = find(&history(), S(10), "n2", 3);
-        let expected = Loss { cut: S(10), not_ready: Some(S(18)), delisted: Some(S(19)), recovered: Some(S(24)) };
+        let expected = Loss {
+            cut: S(10),
+            not_ready: Some(S(18)),
+            delisted: Some(S(19)),
+            recovered: Some(S(24)),
+        };
         assert_eq!(loss, expected);
         assert!(loss.judge(3, S(14), S(60)).held);
         let late = loss.judge(3, S(13), S(60));
         assert!(!late.held);
-        assert_eq!((late.measured.as_str(), late.limit.as_str()), ("after 14.0 s", "≤ 13 s"));
+        assert_eq!(
+            (late.measured.as_str(), late.limit.as_str()),
+            ("after 14.0 s", "≤ 13 s")
+        );
     }
 
     #[test]
@@ -143,7 +163,11 @@ mod tests {
 
     #[test]
     fn the_first_sign_is_the_earlier_of_failure_and_condition() {
-        let samples = [failed(500, Failure::Reset), ok(900, "a", 1), failed(2000, Failure::ConnectTimeout)];
+        let samples = [
+            failed(500, Failure::Reset),
+            ok(900, "a", 1),
+            failed(2000, Failure::ConnectTimeout),
+        ];
         assert_eq!(first_sign(&samples, S(1), S(9)), S(2));
         assert_eq!(first_sign(&samples, S(1), S(1)), S(1));
         assert_eq!(first_sign(&samples[..2], S(1), S(9)), S(9));

@@ -15,7 +15,11 @@ fn ready(view: &View, replicas: usize) -> Check {
     let measured = if ready == serving {
         format!("{} Ready and in the service's endpoints", ready.len())
     } else {
-        format!("{} Ready, {} in the service's endpoints", ready.len(), serving.len())
+        format!(
+            "{} Ready, {} in the service's endpoints",
+            ready.len(),
+            serving.len()
+        )
     };
     Check {
         promise: "all replicas are Ready on Ready nodes and get traffic".to_owned(),
@@ -34,24 +38,42 @@ fn revision(view: &View) -> Check {
         .collect();
     Check {
         promise: "every Ready replica is of the current revision".to_owned(),
-        measured: if other.is_empty() { "all".to_owned() } else { format!("not {}", other.join(", ")) },
-        limit: format!("all of {}", current.unwrap_or("a revision, and there is none")),
+        measured: if other.is_empty() {
+            "all".to_owned()
+        } else {
+            format!("not {}", other.join(", "))
+        },
+        limit: format!(
+            "all of {}",
+            current.unwrap_or("a revision, and there is none")
+        ),
         held: current.is_some() && other.is_empty(),
     }
 }
 
 /// Evenly means: between the fullest and the emptiest schedulable node lies at most one pod.
 fn spread(view: &View) -> Check {
-    let mut counts: BTreeMap<&str, usize> = view.schedulable().into_iter().map(|node| (node, 0)).collect();
+    let mut counts: BTreeMap<&str, usize> = view
+        .schedulable()
+        .into_iter()
+        .map(|node| (node, 0))
+        .collect();
     for (_, node) in view.ready_pods() {
         *counts.entry(node).or_default() += 1;
     }
     let most = counts.values().max().copied().unwrap_or_default();
     let least = counts.values().min().copied().unwrap_or_default();
-    let rows: Vec<_> = counts.iter().map(|(node, count)| format!("{node} {count}")).collect();
+    let rows: Vec<_> = counts
+        .iter()
+        .map(|(node, count)| format!("{node} {count}"))
+        .collect();
     Check {
         promise: "replicas are spread evenly over the schedulable nodes".to_owned(),
-        measured: if rows.is_empty() { "no schedulable node".to_owned() } else { rows.join(", ") },
+        measured: if rows.is_empty() {
+            "no schedulable node".to_owned()
+        } else {
+            rows.join(", ")
+        },
         limit: "most − least ≤ 1".to_owned(),
         held: !counts.is_empty() && most - least <= 1,
     }
@@ -63,13 +85,22 @@ mod tests {
     use crate::cluster::view::tests::view;
 
     fn held(view: &View, replicas: usize) -> Vec<bool> {
-        judge(view, replicas).iter().map(|check| check.held).collect()
+        judge(view, replicas)
+            .iter()
+            .map(|check| check.held)
+            .collect()
     }
 
     #[test]
     fn two_and_one_on_two_nodes_one_each_on_three() {
-        assert_eq!(held(&view(&["a@n1", "b@n1", "c@n2"], &["n1", "n2"]), 3), [true; 3]);
-        assert_eq!(held(&view(&["a@n1", "b@n2", "c@n3"], &["n1", "n2", "n3"]), 3), [true; 3]);
+        assert_eq!(
+            held(&view(&["a@n1", "b@n1", "c@n2"], &["n1", "n2"]), 3),
+            [true; 3]
+        );
+        assert_eq!(
+            held(&view(&["a@n1", "b@n2", "c@n3"], &["n1", "n2", "n3"]), 3),
+            [true; 3]
+        );
     }
 
     #[test]

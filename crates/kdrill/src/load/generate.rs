@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    ports::SourcePorts,
     record::{Failure, Line, Record},
     request::{Answer, send},
 };
@@ -51,9 +52,16 @@ pub struct Plan {
 /// [`Error::Usage`] when the target is no HTTP URL or its host has no address.
 pub async fn run(plan: &Plan, stop: impl AsyncRead + Unpin, out: impl Write) -> Result<()> {
     let aim = Aim::parse(&plan.target).await?;
-    let mut output = Output { out, lines: Vec::new() };
+    let mut output = Output {
+        out,
+        lines: Vec::new(),
+    };
     let (results, mut arrived) = mpsc::unbounded_channel();
-    if output.push(&Line::Hello { rate: plan.rate }).and_then(|()| output.flush()).is_err() {
+    if output
+        .push(&Line::Hello { rate: plan.rate })
+        .and_then(|()| output.flush())
+        .is_err()
+    {
         return Ok(());
     }
     let epoch = Instant::now();
@@ -79,15 +87,25 @@ pub async fn run(plan: &Plan, stop: impl AsyncRead + Unpin, out: impl Write) -> 
             return Ok(());
         }
     }
-    let end = Line::End { requests, reason: reason.to_owned() };
+    let end = Line::End {
+        requests,
+        reason: reason.to_owned(),
+    };
     // A reader that went away wants no end either.
     let _ = output.push(&end).and_then(|()| output.flush());
     Ok(())
 }
 
 /// Starts each request when it is due.
-async fn schedule(plan: &Plan, aim: &Aim, epoch: Instant, results: &mpsc::UnboundedSender<Record>, requests: &mut u64) {
+async fn schedule(
+    plan: &Plan,
+    aim: &Aim,
+    epoch: Instant,
+    results: &mpsc::UnboundedSender<Record>,
+    requests: &mut u64,
+) {
     let slots = Arc::new(Semaphore::new(plan.max_in_flight));
+    let ports = Arc::new(SourcePorts::new());
     loop {
         let due = due(*requests, plan.rate);
         sleep_until(epoch + due).await;
@@ -95,10 +113,11 @@ async fn schedule(plan: &Plan, aim: &Aim, epoch: Instant, results: &mpsc::Unboun
         *requests += 1;
         let (aim, limit, results) = (aim.clone(), plan.timeout, results.clone());
         let slot = Arc::clone(&slots).try_acquire_owned();
+        let ports = Arc::clone(&ports);
         let start = epoch.elapsed();
         let request = async move {
             let answer = match slot {
-                Ok(_slot) => send(aim.address, &aim.host, &aim.path, limit).await,
+                Ok(_slot) => send(aim.address, &aim.host, &aim.path, limit, &ports).await,
                 Err(_) => Failure::Overload.into(),
             };
             // The receiver is only gone when nobody reads any more.
@@ -162,7 +181,11 @@ struct Aim {
 
 impl Aim {
     async fn parse(target: &str) -> Result<Self> {
-        let wrong = |why: &str| Error::Usage(format!("--target {target}: {why}; give http://<host>:<port>/"));
+        let wrong = |why: &str| {
+            Error::Usage(format!(
+                "--target {target}: {why}; give http://<host>:<port>/"
+            ))
+        };
         let uri: Uri = target.parse().map_err(|_| wrong("not a URL"))?;
         if uri.scheme_str() != Some("http") {
             return Err(wrong("not an http:// URL"));
@@ -175,7 +198,11 @@ impl Aim {
             .next()
             .ok_or_else(|| wrong("the host has no address"))?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        Ok(Self { address, host: authority.to_string(), path: path.to_owned() })
+        Ok(Self {
+            address,
+            host: authority.to_string(),
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -215,17 +242,26 @@ mod tests {
         assert_eq!(due(0, 200), Duration::ZERO);
         assert_eq!(due(1, 200), Duration::from_millis(5));
         assert_eq!(due(3, 3), Duration::from_secs(1));
-        assert_eq!(due(1_000_000_007, 1_000_000), Duration::from_micros(1_000_000_007));
+        assert_eq!(
+            due(1_000_000_007, 1_000_000),
+            Duration::from_micros(1_000_000_007)
+        );
     }
 
     #[tokio::test]
     async fn a_target_that_is_no_http_url_is_refused() {
         for target in ["https://127.0.0.1/", "127.0.0.1:80", "http://", "nonsense"] {
             let error = Aim::parse(target).await.unwrap_err().to_string();
-            assert!(error.starts_with(&format!("--target {target}: ")), "{error}");
+            assert!(
+                error.starts_with(&format!("--target {target}: ")),
+                "{error}"
+            );
         }
         let aim = Aim::parse("http://127.0.0.1:8000/a?b").await.unwrap();
-        assert_eq!((aim.host.as_str(), aim.path.as_str()), ("127.0.0.1:8000", "/a?b"));
+        assert_eq!(
+            (aim.host.as_str(), aim.path.as_str()),
+            ("127.0.0.1:8000", "/a?b")
+        );
         let v6 = Aim::parse("http://[::1]:8000/").await.unwrap();
         assert_eq!(v6.address, "[::1]:8000".parse().unwrap());
     }

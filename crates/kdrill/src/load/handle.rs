@@ -32,7 +32,7 @@ const START: Duration = Duration::from_secs(15);
 /// How long it may take to end beyond the time a request may take.
 const END: Duration = Duration::from_secs(5);
 /// The generator ends itself after this, should everything else fail.
-const HARD_END: Duration = Duration::from_secs(4 * 3600);
+const HARD_END: Duration = Duration::from_hours(4);
 
 /// What load to make.
 #[derive(Clone, Debug)]
@@ -86,10 +86,26 @@ struct Progress {
     ended: Option<String>,
 }
 
+/// What one more request means for the progress.
+struct Step {
+    settled: Duration,
+    failure: Option<Duration>,
+}
+
+impl Step {
+    fn note(self, progress: &watch::Sender<Progress>) {
+        progress.send_modify(|progress| {
+            progress.settled = self.settled;
+            progress.last_failure = progress.last_failure.max(self.failure);
+        });
+    }
+}
+
 #[derive(Debug, Default)]
 struct Received {
     samples: Vec<Sample>,
     failed: u64,
+    /// The pods that have answered.
     pods: BTreeSet<Arc<str>>,
     /// Requests that ended before one that was due earlier.
     ahead: BTreeSet<u64>,
@@ -117,12 +133,23 @@ impl Load {
     ///
     /// # Errors
     /// [`Error::Load`] when it does not start within 15 s.
-    pub async fn start(options: LoadOptions, program: &Path, timeline: &Arc<Timeline>) -> Result<Self> {
-        let mut words: Vec<String> = options.via.as_ref().map(|via| via.words.clone()).unwrap_or_default();
+    pub async fn start(
+        options: LoadOptions,
+        program: &Path,
+        timeline: &Arc<Timeline>,
+    ) -> Result<Self> {
+        let mut words: Vec<String> = options
+            .via
+            .as_ref()
+            .map(|via| via.words.clone())
+            .unwrap_or_default();
         words.push(program.display().to_string());
         words.extend(arguments(&options));
         let command = shell_words::join(&words);
-        let failed = |cause| Error::Load { command: command.clone(), cause };
+        let failed = |cause| Error::Load {
+            command: command.clone(),
+            cause,
+        };
 
         let mut child = Command::new(&words[0])
             .args(&words[1..])
@@ -144,11 +171,29 @@ impl Load {
         let received = Arc::new(Mutex::new(Received::default()));
         let (sender, progress) = watch::channel(Progress::default());
         let (greet, greeted) = oneshot::channel();
-        let reader = tokio::spawn(listen(stdout, Arc::clone(timeline), Arc::clone(&received), sender, greet, errors.clone()));
+        let reader = tokio::spawn(listen(
+            stdout,
+            Arc::clone(timeline),
+            Arc::clone(&received),
+            sender,
+            greet,
+            errors.clone(),
+        ));
         match timeout(START, greeted).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return Err(failed(format!("it ended before its first line: {}", errors.text()))),
-            Err(_) => return Err(failed(format!("no first line within {} s: {}", START.as_secs(), errors.text()))),
+            Ok(Err(_)) => {
+                return Err(failed(format!(
+                    "it ended before its first line: {}",
+                    errors.text()
+                )));
+            }
+            Err(_) => {
+                return Err(failed(format!(
+                    "no first line within {} s: {}",
+                    START.as_secs(),
+                    errors.text()
+                )));
+            }
         }
         Ok(Self {
             options,
@@ -210,7 +255,12 @@ impl Load {
         self.until(limit, |progress| progress.settled >= moment)
             .await?
             .then_some(())
-            .ok_or_else(|| self.error(format!("no results for {} s; is the machine overloaded?", limit.as_secs())))
+            .ok_or_else(|| {
+                self.error(format!(
+                    "no results for {} s; is the machine overloaded?",
+                    limit.as_secs()
+                ))
+            })
     }
 
     /// Waits until all requests due in a stretch of `length`, beginning no earlier than `from`,
@@ -220,7 +270,9 @@ impl Load {
     /// [`Error::Load`] when the generator is gone.
     pub async fn steady(&self, from: Duration, length: Duration, limit: Duration) -> Result<bool> {
         self.until(limit, |progress| {
-            let clean_since = progress.last_failure.map_or(from, |failure| failure.max(from));
+            let clean_since = progress
+                .last_failure
+                .map_or(from, |failure| failure.max(from));
             progress.settled >= clean_since + length
         })
         .await
@@ -238,10 +290,20 @@ impl Load {
         .await
     }
 
-    async fn until(&self, limit: Duration, condition: impl FnMut(&Progress) -> bool) -> Result<bool> {
+    /// The condition is asked under the channel's lock; the only other it may take is that on what
+    /// was received, which nobody holds while taking the channel's.
+    async fn until(
+        &self,
+        limit: Duration,
+        condition: impl FnMut(&Progress) -> bool,
+    ) -> Result<bool> {
         let mut condition = condition;
         let mut progress = self.progress.clone();
-        let waited = timeout(limit, progress.wait_for(|progress| condition(progress) || progress.ended.is_some())).await;
+        let waited = timeout(
+            limit,
+            progress.wait_for(|progress| condition(progress) || progress.ended.is_some()),
+        )
+        .await;
         match waited {
             Err(_) => Ok(false),
             Ok(Ok(state)) if condition(&state) => Ok(true),
@@ -252,8 +314,15 @@ impl Load {
 
     /// Ends the generator and waits for its last word. Safe to call twice.
     pub async fn stop(&self) {
-        drop(self.stdin.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let Some((mut child, reader)) = self.reader.lock().await.take() else { return };
+        drop(
+            self.stdin
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let Some((mut child, reader)) = self.reader.lock().await.take() else {
+            return;
+        };
         let abort = reader.abort_handle();
         if timeout(self.options.timeout + END, reader).await.is_err() {
             abort.abort();
@@ -265,7 +334,10 @@ impl Load {
     }
 
     fn error(&self, cause: String) -> Error {
-        Error::Load { command: self.command.clone(), cause }
+        Error::Load {
+            command: self.command.clone(),
+            cause,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Received> {
@@ -309,11 +381,26 @@ async fn listen(
                 let _ = greet.take().map(|greet| greet.send(()));
             }
             (Ok(Line::Request(record)), Some(clock)) => {
-                let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
-                received.take(&record, clock, &progress);
+                let step = received
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take(&record, clock);
+                // Only now: whoever waits for progress looks at what was received meanwhile.
+                if let Some(step) = step {
+                    step.note(&progress);
+                }
             }
-            (Ok(Line::End { requests, reason: why }), Some(_)) => {
-                received.lock().unwrap_or_else(PoisonError::into_inner).announced = Some(requests);
+            (
+                Ok(Line::End {
+                    requests,
+                    reason: why,
+                }),
+                Some(_),
+            ) => {
+                received
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .announced = Some(requests);
                 reason = why;
             }
             _ => {
@@ -328,9 +415,9 @@ async fn listen(
 
 impl Received {
     /// Takes one request in; `clock` is the generator's start on the timeline and its rate.
-    fn take(&mut self, record: &Record, (epoch, rate): (Duration, u32), progress: &watch::Sender<Progress>) {
+    fn take(&mut self, record: &Record, (epoch, rate): (Duration, u32)) -> Option<Step> {
         if record.seq < self.next || !self.ahead.insert(record.seq) {
-            return;
+            return None;
         }
         while self.ahead.remove(&self.next) {
             self.next += 1;
@@ -342,14 +429,15 @@ impl Received {
         };
         let failed = answer.is_err();
         self.failed += u64::from(failed);
-        self.samples.push(Sample { due: due_at, latency: Duration::from_micros(record.latency_us), answer });
-        let settled = epoch + due(self.next, rate);
-        progress.send_modify(|progress| {
-            progress.settled = settled;
-            if failed {
-                progress.last_failure = progress.last_failure.max(Some(due_at));
-            }
+        self.samples.push(Sample {
+            due: due_at,
+            latency: Duration::from_micros(record.latency_us),
+            answer,
         });
+        Some(Step {
+            settled: epoch + due(self.next, rate),
+            failure: failed.then_some(due_at),
+        })
     }
 
     /// One allocation for each pod's name.
@@ -378,7 +466,11 @@ pub(crate) mod tests {
 
     /// A request due at `due` ms that failed at once.
     pub(crate) fn failed(due: u64, failure: Failure) -> Sample {
-        Sample { due: Duration::from_millis(due), latency: Duration::ZERO, answer: Err(failure) }
+        Sample {
+            due: Duration::from_millis(due),
+            latency: Duration::ZERO,
+            answer: Err(failure),
+        }
     }
 
     fn record(seq: u64, error: Option<Failure>) -> Record {
@@ -398,12 +490,20 @@ pub(crate) mod tests {
         let progress = watch::Sender::new(Progress::default());
         let mut received = Received::default();
         let clock = (Duration::from_secs(5), 10);
-        received.take(&record(0, None), clock, &progress);
-        received.take(&record(2, Some(Failure::Timeout)), clock, &progress);
+        let take = |received: &mut Received, record: &Record| {
+            if let Some(step) = received.take(record, clock) {
+                step.note(&progress);
+            }
+        };
+        take(&mut received, &record(0, None));
+        take(&mut received, &record(2, Some(Failure::Timeout)));
         assert_eq!(progress.borrow().settled, Duration::from_millis(5100));
-        assert_eq!(progress.borrow().last_failure, Some(Duration::from_millis(5200)));
-        received.take(&record(1, None), clock, &progress);
-        received.take(&record(1, None), clock, &progress);
+        assert_eq!(
+            progress.borrow().last_failure,
+            Some(Duration::from_millis(5200))
+        );
+        take(&mut received, &record(1, None));
+        take(&mut received, &record(1, None));
         assert_eq!(progress.borrow().settled, Duration::from_millis(5300));
         assert_eq!((received.samples.len(), received.failed), (3, 1));
     }

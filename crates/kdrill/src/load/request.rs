@@ -1,21 +1,27 @@
 //! One request on a fresh connection, and what became of it.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{Request, StatusCode, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, timeout_at},
 };
 
-use super::record::Failure;
+use super::{ports::SourcePorts, record::Failure};
 
 /// What an exact answer begins with; the pod's host name and two newlines follow.
 const GREETING: &str = "Hello World! My Host name is ";
 /// A longer body cannot be an exact answer (host names have 253 bytes at most).
 const LONGEST_BODY: usize = 1024;
+/// How many source ports are tried before a request fails for want of one.
+const PORT_TRIES: u32 = 32;
 
 /// What became of a request: the pod that answered, or how it failed, and the status if any.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,25 +34,76 @@ pub struct Answer {
 
 impl From<Failure> for Answer {
     fn from(failure: Failure) -> Self {
-        Self { result: Err(failure), status: None }
+        Self {
+            result: Err(failure),
+            status: None,
+        }
     }
 }
 
 /// Connects, sends `GET <path>`, reads the whole answer; gives up after `limit`.
-pub async fn send(address: SocketAddr, host: &str, path: &str, limit: Duration) -> Answer {
+pub async fn send(
+    address: SocketAddr,
+    host: &str,
+    path: &str,
+    limit: Duration,
+    ports: &SourcePorts,
+) -> Answer {
     let deadline = Instant::now() + limit;
-    let stream = match timeout_at(deadline, TcpStream::connect(address)).await {
-        Err(_) => return Failure::ConnectTimeout.into(),
+    let mut port = 0;
+    let stream = match timeout_at(deadline, connect(address, ports, &mut port)).await {
+        Err(_) => {
+            ports.avoid(port);
+            return Failure::ConnectTimeout.into();
+        }
         Ok(Err(error)) => return connect_failure(&error).into(),
         Ok(Ok(stream)) => stream,
     };
-    // Without this the request's few bytes could wait for an acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        return connect_failure(&error).into();
-    }
     timeout_at(deadline, exchange(stream, host, path))
         .await
-        .unwrap_or_else(|_| Failure::Timeout.into())
+        .unwrap_or_else(|_| {
+            ports.avoid(port);
+            Failure::Timeout.into()
+        })
+}
+
+/// Connects from the next source port that is free; `port` says which, even while connecting.
+async fn connect(
+    address: SocketAddr,
+    ports: &SourcePorts,
+    port: &mut u16,
+) -> io::Result<TcpStream> {
+    let mut tries = 0;
+    loop {
+        *port = ports.take();
+        tries += 1;
+        match connect_from(address, *port).await {
+            Err(error) if taken(&error) && tries < PORT_TRIES => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn connect_from(address: SocketAddr, port: u16) -> io::Result<TcpStream> {
+    let (socket, any) = if address.is_ipv4() {
+        (TcpSocket::new_v4()?, IpAddr::from(Ipv4Addr::UNSPECIFIED))
+    } else {
+        (TcpSocket::new_v6()?, IpAddr::from(Ipv6Addr::UNSPECIFIED))
+    };
+    // A port whose former connection is still being forgotten can be taken all the same.
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::new(any, port))?;
+    // Without this the request's few bytes could wait for an acknowledgement.
+    socket.set_nodelay(true)?;
+    socket.connect(address).await
+}
+
+/// Whether the source port cannot be had.
+fn taken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable
+    )
 }
 
 async fn exchange(stream: TcpStream, host: &str, path: &str) -> Answer {
@@ -55,7 +112,9 @@ async fn exchange(stream: TcpStream, host: &str, path: &str) -> Answer {
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new());
     // Path and host come from a parsed URL, so that this cannot fail; a panic would be worse.
-    let Ok(request) = request else { return Failure::ConnectFailed.into() };
+    let Ok(request) = request else {
+        return Failure::ConnectFailed.into();
+    };
     let (mut sender, connection) = match http1::handshake(TokioIo::new(stream)).await {
         Ok(pair) => pair,
         Err(error) => return broken(&error).into(),
@@ -66,12 +125,18 @@ async fn exchange(stream: TcpStream, host: &str, path: &str) -> Answer {
             Err(error) => return broken(&error).into(),
         };
         let status = response.status();
-        let result = match Limited::new(response.into_body(), LONGEST_BODY).collect().await {
+        let result = match Limited::new(response.into_body(), LONGEST_BODY)
+            .collect()
+            .await
+        {
             Err(error) => Err(broken(&*error)),
             Ok(_) if status != StatusCode::OK => Err(Failure::BadStatus),
             Ok(body) => host_name(&body.to_bytes()).ok_or(Failure::BadBody),
         };
-        Answer { result, status: Some(status.as_u16()) }
+        Answer {
+            result,
+            status: Some(status.as_u16()),
+        }
     };
     // Polled together, so that the connection ends with the request and no task outlives it.
     let mut ask = std::pin::pin!(ask);
@@ -95,7 +160,9 @@ fn connect_failure(error: &io::Error) -> Failure {
         io::ErrorKind::ConnectionRefused => Failure::ConnectRefused,
         io::ErrorKind::ConnectionReset => Failure::Reset,
         io::ErrorKind::TimedOut => Failure::ConnectTimeout,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Failure::ConnectUnreachable,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Failure::ConnectUnreachable
+        }
         _ => Failure::ConnectFailed,
     }
 }
@@ -126,7 +193,10 @@ mod tests {
     #[test]
     fn only_the_exact_answer_names_a_pod() {
         let name = |text: &str| host_name(text.as_bytes());
-        assert_eq!(name("Hello World! My Host name is web-1\n\n").as_deref(), Some("web-1"));
+        assert_eq!(
+            name("Hello World! My Host name is web-1\n\n").as_deref(),
+            Some("web-1")
+        );
         for wrong in [
             "",
             "Hello World! My Host name is \n\n",

@@ -18,12 +18,22 @@ pub fn document(stage: &Stage, server: &Server, drills: Vec<DrillReport>) -> Doc
     let history = stage.timeline.history();
     let mut nodes = BTreeMap::new();
     for snapshot in &history {
-        nodes.extend(snapshot.view.nodes.iter().map(|(name, node)| (name.clone(), node.info.clone())));
+        nodes.extend(
+            snapshot
+                .view
+                .nodes
+                .iter()
+                .map(|(name, node)| (name.clone(), node.info.clone())),
+        );
     }
     let load = stage.load.as_ref();
     Document {
         schema: SCHEMA.to_owned(),
-        outcome: drills.iter().map(|drill| drill.outcome).max().unwrap_or(Outcome::NotRun),
+        outcome: drills
+            .iter()
+            .map(|drill| drill.outcome)
+            .max()
+            .unwrap_or(Outcome::NotRun),
         started_at: stage.timeline.started_at(),
         duration_ms: millis(end),
         environment: Environment {

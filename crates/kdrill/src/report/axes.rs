@@ -7,6 +7,10 @@ use crate::timeline::document::{Document, Event, EventKind};
 pub const WIDTH: f64 = 1000.0;
 /// Where the plots begin; labels stand to the left.
 pub const LEFT: f64 = 86.0;
+/// Where plots begin; names of drills stand above.
+pub const TOP: f64 = 36.0;
+/// The room that the number of a mark takes, in both directions.
+const NUMBER: f64 = 12.0;
 /// Room to the right of the plots.
 const RIGHT: f64 = 14.0;
 
@@ -20,7 +24,9 @@ impl TimeAxis {
     /// The axis of a run.
     #[must_use]
     pub fn of(document: &Document) -> Self {
-        Self { length_ms: document.duration_ms.max(1) as f64 }
+        Self {
+            length_ms: document.duration_ms.max(1) as f64,
+        }
     }
 
     /// Where a time is.
@@ -29,17 +35,19 @@ impl TimeAxis {
         LEFT + (at_ms as f64).min(self.length_ms) / self.length_ms * (WIDTH - LEFT - RIGHT)
     }
 
-    /// Draws the drills as bands behind a plot, with their names above it.
+    /// Draws the drills as bands behind a plot, with their names above it: in two rows by turns,
+    /// so that the name of a short drill does not run into the next.
     pub fn bands(&self, drawing: &mut Drawing, document: &Document, top: f64, height: f64) {
-        let mut free = 0.0;
         for (index, drill) in document.drills.iter().enumerate() {
             let (from, to) = (self.x(drill.started_ms), self.x(drill.ended_ms));
-            let class = if index % 2 == 0 { "band" } else { "band odd" };
+            let (class, row) = if index % 2 == 0 {
+                ("band", 18.0)
+            } else {
+                ("band odd", 5.0)
+            };
             drawing.rect(class, (from, top), (to - from, height), &drill.name);
-            // A name that would run into the one before it is left out; the band's tooltip has it.
-            if to > from && from >= free {
-                drawing.text("tick", (from + 3.0, top - 6.0), &drill.name);
-                free = from + 8.0 + 7.0 * drill.name.chars().count() as f64;
+            if to > from {
+                drawing.text("tick", (from + 2.0, top - row), &drill.name);
             }
         }
     }
@@ -55,13 +63,25 @@ impl TimeAxis {
         }
     }
 
-    /// Draws what was done to the cluster as lines through a plot, numbered as in the legend.
+    /// Draws what was done to the cluster as lines through a plot, numbered as in the table; numbers
+    /// that would cover each other stand below each other.
     pub fn marks(&self, drawing: &mut Drawing, document: &Document, top: f64, height: f64) {
+        let (mut last, mut row) = (f64::MIN, 0.0);
         for (number, event) in notable(document).into_iter().enumerate() {
             let x = self.x(event.at_ms);
-            let class = if event.kind == EventKind::NodeNotReady { "mark bad" } else { "mark" };
+            row = if x - last < NUMBER { row + 1.0 } else { 0.0 };
+            last = x;
+            let class = if event.kind == EventKind::NodeNotReady {
+                "mark bad"
+            } else {
+                "mark"
+            };
             drawing.line(class, (x, top), (x, top + height));
-            drawing.text("number middle", (x, top + 10.0), &(number + 1).to_string());
+            drawing.text(
+                "number middle",
+                (x, top + 10.0 + NUMBER * row),
+                &(number + 1).to_string(),
+            );
         }
     }
 }
@@ -70,8 +90,19 @@ impl TimeAxis {
 #[must_use]
 pub fn notable(document: &Document) -> Vec<&Event> {
     use EventKind::{Action, NodeAdded, NodeNotReady, NodeReady, NodeRemoved, PutBack};
-    let wanted = [Action, PutBack, NodeAdded, NodeNotReady, NodeReady, NodeRemoved];
-    document.events.iter().filter(|event| wanted.contains(&event.kind)).collect()
+    let wanted = [
+        Action,
+        PutBack,
+        NodeAdded,
+        NodeNotReady,
+        NodeReady,
+        NodeRemoved,
+    ];
+    document
+        .events
+        .iter()
+        .filter(|event| wanted.contains(&event.kind))
+        .collect()
 }
 
 /// Draws a value axis with its grid: from 0 at the bottom to `most` at the top.
@@ -81,7 +112,11 @@ pub fn values(drawing: &mut Drawing, (top, height): (f64, f64), most: f64, unit:
     while value <= most {
         let y = top + height * (1.0 - value / most);
         drawing.line("grid", (LEFT, y), (WIDTH - RIGHT, y));
-        drawing.text("tick end", (LEFT - 8.0, y + 4.0), &format!("{value} {unit}"));
+        drawing.text(
+            "tick end",
+            (LEFT - 8.0, y + 4.0),
+            &format!("{value} {unit}"),
+        );
         value += step;
     }
 }
@@ -112,6 +147,9 @@ mod tests {
     fn times_map_onto_the_plot() {
         let axis = TimeAxis { length_ms: 1000.0 };
         assert!((axis.x(0) - LEFT).abs() < 1e-9);
-        assert!((axis.x(5000) - (WIDTH - RIGHT)).abs() < 1e-9, "what lies beyond the end is drawn at the end");
+        assert!(
+            (axis.x(5000) - (WIDTH - RIGHT)).abs() < 1e-9,
+            "what lies beyond the end is drawn at the end"
+        );
     }
 }

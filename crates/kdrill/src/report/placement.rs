@@ -1,13 +1,12 @@
 //! The chart of nodes and pods over time: a block per node, in it a bar per pod.
 
 use super::{
-    axes::{TimeAxis, WIDTH},
+    axes::{TOP, TimeAxis, WIDTH},
     requests::COLOURS,
     svg::Drawing,
 };
 use crate::timeline::document::{Document, PodRow, State};
 
-const TOP: f64 = 26.0;
 const BOTTOM: f64 = 26.0;
 const ROW: f64 = 16.0;
 const HEAD: f64 = 14.0;
@@ -21,9 +20,23 @@ pub fn chart(document: &Document) -> String {
         .placement
         .nodes
         .iter()
-        .map(|node| (node, lanes(document.placement.pods.iter().filter(|pod| pod.node == node.name))))
+        .map(|node| {
+            (
+                node,
+                lanes(
+                    document
+                        .placement
+                        .pods
+                        .iter()
+                        .filter(|pod| pod.node == node.name),
+                ),
+            )
+        })
         .collect();
-    let height: f64 = blocks.iter().map(|(_, lanes)| HEAD + lanes.len().max(1) as f64 * ROW + GAP).sum();
+    let height: f64 = blocks
+        .iter()
+        .map(|(_, lanes)| HEAD + lanes.len().max(1) as f64 * ROW + GAP)
+        .sum();
 
     let mut drawing = Drawing::default();
     axis.bands(&mut drawing, document, TOP, height);
@@ -32,8 +45,17 @@ pub fn chart(document: &Document) -> String {
         drawing.text("node end", (78.0, y + 10.0), &node.name);
         for span in &node.spans {
             let (from, to) = (axis.x(span.from_ms), axis.x(span.to_ms));
-            let class = if span.state == State::Ready { "node ready" } else { "node lost" };
-            drawing.rect(class, (from, y), (to - from, HEAD - 6.0), &format!("{} {}", node.name, word(span.state)));
+            let class = if span.state == State::Ready {
+                "node ready"
+            } else {
+                "node lost"
+            };
+            drawing.rect(
+                class,
+                (from, y),
+                (to - from, HEAD - 6.0),
+                &format!("{} {}", node.name, word(span.state)),
+            );
         }
         y += HEAD - 3.0;
         for lane in &lanes {
@@ -50,12 +72,23 @@ pub fn chart(document: &Document) -> String {
 }
 
 fn bar(drawing: &mut Drawing, axis: TimeAxis, document: &Document, pod: &PodRow, y: f64) {
-    let known = document.load.as_ref().and_then(|load| load.pods.iter().position(|name| *name == pod.name));
-    let colour = known.map_or_else(|| "unknown".to_owned(), |index| format!("p{}", index % COLOURS));
+    let known = document
+        .load
+        .as_ref()
+        .and_then(|load| load.pods.iter().position(|name| *name == pod.name));
+    let colour = known.map_or_else(
+        || "unknown".to_owned(),
+        |index| format!("p{}", index % COLOURS),
+    );
     for span in &pod.spans {
         let (from, to) = (axis.x(span.from_ms), axis.x(span.to_ms));
         let class = format!("pod {colour} {}", class(span.state));
-        drawing.rect(&class, (from, y), (to - from, ROW - 4.0), &format!("{} {}", pod.name, word(span.state)));
+        drawing.rect(
+            &class,
+            (from, y),
+            (to - from, ROW - 4.0),
+            &format!("{} {}", pod.name, word(span.state)),
+        );
     }
     if let (Some(first), Some(last)) = (pod.spans.first(), pod.spans.last()) {
         let name = short(&pod.name);
@@ -72,7 +105,9 @@ fn lanes<'a>(pods: impl Iterator<Item = &'a PodRow>) -> Vec<Vec<&'a PodRow>> {
     for pod in pods {
         let begin = pod.spans.first().map_or(0, |span| span.from_ms);
         let free = |lane: &&mut Vec<&PodRow>| {
-            lane.last().and_then(|last| last.spans.last()).is_none_or(|span| span.to_ms <= begin)
+            lane.last()
+                .and_then(|last| last.spans.last())
+                .is_none_or(|span| span.to_ms <= begin)
         };
         match lanes.iter_mut().find(free) {
             Some(lane) => lane.push(pod),
@@ -114,11 +149,18 @@ mod tests {
         let pod = |name: &str, from_ms, to_ms| PodRow {
             name: name.to_owned(),
             node: "n".to_owned(),
-            spans: vec![Span { from_ms, to_ms, state: State::Ready }],
+            spans: vec![Span {
+                from_ms,
+                to_ms,
+                state: State::Ready,
+            }],
         };
         let pods = [pod("w-a", 0, 10), pod("w-b", 5, 20), pod("w-c", 10, 30)];
         let lanes = lanes(pods.iter());
-        let names: Vec<Vec<_>> = lanes.iter().map(|lane| lane.iter().map(|pod| short(&pod.name)).collect()).collect();
+        let names: Vec<Vec<_>> = lanes
+            .iter()
+            .map(|lane| lane.iter().map(|pod| short(&pod.name)).collect())
+            .collect();
         assert_eq!(names, [vec!["a", "c"], vec!["b"]]);
     }
 }

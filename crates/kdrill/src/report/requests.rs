@@ -1,12 +1,14 @@
 //! Charts of the requests: who answered when, what failed when, and how long answers took.
 
 use super::{
-    axes::{self, LEFT, TimeAxis, WIDTH},
+    axes::{self, LEFT, TOP, TimeAxis, WIDTH},
     svg::Drawing,
 };
-use crate::timeline::document::{Document, Interval, LoadReport};
+use crate::timeline::document::{Document, Interval, Latency, LoadReport};
 
-const TOP: f64 = 26.0;
+/// One percentile of an interval's latencies, in milliseconds.
+type Percentile = fn(&Latency) -> f64;
+
 const BOTTOM: f64 = 26.0;
 /// Colours of pods; further pods begin again.
 pub const COLOURS: usize = 10;
@@ -17,7 +19,13 @@ pub fn stacked(document: &Document, load: &LoadReport) -> String {
     const HEIGHT: f64 = 240.0;
     let axis = TimeAxis::of(document);
     let mut drawing = Drawing::default();
-    let count = |interval: &Interval| interval.pods.values().chain(interval.failures.values()).sum::<u64>();
+    let count = |interval: &Interval| {
+        interval
+            .pods
+            .values()
+            .chain(interval.failures.values())
+            .sum::<u64>()
+    };
     let most = load.intervals.iter().map(count).max().unwrap_or(1).max(1) as f64 * 1.08;
     axis.bands(&mut drawing, document, TOP, HEIGHT);
     axes::values(&mut drawing, (TOP, HEIGHT), most, "/s");
@@ -32,11 +40,19 @@ pub fn stacked(document: &Document, load: &LoadReport) -> String {
         let second = interval.at_ms / 1000;
         for (index, pod) in load.pods.iter().enumerate() {
             if let Some(count) = interval.pods.get(pod) {
-                stack(&format!("pod p{}", index % COLOURS), *count, format!("{second} s: {pod} {count}"));
+                stack(
+                    &format!("pod p{}", index % COLOURS),
+                    *count,
+                    format!("{second} s: {pod} {count}"),
+                );
             }
         }
         for (kind, count) in &interval.failures {
-            stack("failed", *count, format!("{second} s: {count} {}", kind.word()));
+            stack(
+                "failed",
+                *count,
+                format!("{second} s: {count} {}", kind.word()),
+            );
         }
     }
     axis.marks(&mut drawing, document, TOP, HEIGHT);
@@ -56,9 +72,18 @@ pub fn failures(document: &Document, load: &LoadReport) -> String {
     axes::values(&mut drawing, (TOP, HEIGHT), most, "/s");
     for interval in load.intervals.iter().filter(|interval| count(interval) > 0) {
         let (x, width) = slot(axis, load, interval);
-        let kinds: Vec<_> = interval.failures.iter().map(|(kind, count)| format!("{count} {}", kind.word())).collect();
+        let kinds: Vec<_> = interval
+            .failures
+            .iter()
+            .map(|(kind, count)| format!("{count} {}", kind.word()))
+            .collect();
         let height = HEIGHT * count(interval) as f64 / most;
-        drawing.rect("failed", (x, TOP + HEIGHT - height), (width, height), &format!("{} s: {}", interval.at_ms / 1000, kinds.join(", ")));
+        drawing.rect(
+            "failed",
+            (x, TOP + HEIGHT - height),
+            (width, height),
+            &format!("{} s: {}", interval.at_ms / 1000, kinds.join(", ")),
+        );
     }
     axis.marks(&mut drawing, document, TOP, HEIGHT);
     axis.ticks(&mut drawing, TOP + HEIGHT);
@@ -80,11 +105,18 @@ pub fn latencies(document: &Document, load: &LoadReport) -> String {
     axis.bands(&mut drawing, document, TOP, HEIGHT);
     for decade in DECADES {
         drawing.line("grid", (LEFT, y(decade)), (WIDTH - 14.0, y(decade)));
-        drawing.text("tick end", (LEFT - 8.0, y(decade) + 4.0), &format!("{decade} ms"));
+        drawing.text(
+            "tick end",
+            (LEFT - 8.0, y(decade) + 4.0),
+            &format!("{decade} ms"),
+        );
     }
     let middle = |interval: &Interval| axis.x(interval.at_ms + load.interval_ms / 2);
-    let curves: [(&str, fn(&crate::timeline::document::Latency) -> f64); 3] =
-        [("curve max", |latency| latency.max_ms), ("curve p99", |latency| latency.p99_ms), ("curve p50", |latency| latency.p50_ms)];
+    let curves: [(&str, Percentile); 3] = [
+        ("curve max", |latency| latency.max_ms),
+        ("curve p99", |latency| latency.p99_ms),
+        ("curve p50", |latency| latency.p50_ms),
+    ];
     for (class, value) in curves {
         let points: Vec<_> = load
             .intervals
@@ -94,11 +126,18 @@ pub fn latencies(document: &Document, load: &LoadReport) -> String {
         drawing.path(class, &points);
     }
     axis.ticks(&mut drawing, TOP + HEIGHT);
-    drawing.finish(WIDTH, TOP + HEIGHT + BOTTOM, "Latency percentiles per second")
+    drawing.finish(
+        WIDTH,
+        TOP + HEIGHT + BOTTOM,
+        "Latency percentiles per second",
+    )
 }
 
 /// Where an interval is and how wide, with a hair's breadth between two.
 fn slot(axis: TimeAxis, load: &LoadReport, interval: &Interval) -> (f64, f64) {
-    let (from, to) = (axis.x(interval.at_ms), axis.x(interval.at_ms + load.interval_ms));
+    let (from, to) = (
+        axis.x(interval.at_ms),
+        axis.x(interval.at_ms + load.interval_ms),
+    );
     (from, ((to - from) * 0.94).max(0.5))
 }

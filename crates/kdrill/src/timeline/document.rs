@@ -274,8 +274,18 @@ pub struct Event {
 
 impl Event {
     /// An event at a time since the run's start.
-    pub fn new(at: Duration, kind: EventKind, subject: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { at_ms: millis(at), kind, subject: subject.into(), text: text.into() }
+    pub fn new(
+        at: Duration,
+        kind: EventKind,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
+        Self {
+            at_ms: millis(at),
+            kind,
+            subject: subject.into(),
+            text: text.into(),
+        }
     }
 }
 

@@ -9,9 +9,12 @@ use crate::cluster::view::View;
 /// has no events: it is where the run began.
 #[must_use]
 pub fn between(at: Duration, before: Option<&View>, after: &View) -> Vec<Event> {
-    let Some(before) = before else { return Vec::new() };
+    let Some(before) = before else {
+        return Vec::new();
+    };
     let mut events = Vec::new();
-    let mut note = |kind, subject: &str, text: String| events.push(Event::new(at, kind, subject, text));
+    let mut note =
+        |kind, subject: &str, text: String| events.push(Event::new(at, kind, subject, text));
     nodes(before, after, &mut note);
     pods(before, after, &mut note);
     endpoints(before, after, &mut note);
@@ -27,12 +30,22 @@ fn nodes(before: &View, after: &View, note: &mut impl FnMut(EventKind, &str, Str
                     note(EventKind::NodeReady, name, format!("node {name} is Ready"));
                 }
             }
-            (Some(false), true) => note(EventKind::NodeReady, name, format!("node {name} is Ready")),
-            (Some(true), false) => note(EventKind::NodeNotReady, name, format!("node {name} is NotReady")),
+            (Some(false), true) => {
+                note(EventKind::NodeReady, name, format!("node {name} is Ready"));
+            }
+            (Some(true), false) => note(
+                EventKind::NodeNotReady,
+                name,
+                format!("node {name} is NotReady"),
+            ),
             _ => {}
         }
     }
-    for name in before.nodes.keys().filter(|name| !after.nodes.contains_key(*name)) {
+    for name in before
+        .nodes
+        .keys()
+        .filter(|name| !after.nodes.contains_key(*name))
+    {
         note(EventKind::NodeRemoved, name, format!("node {name} left"));
     }
 }
@@ -40,21 +53,41 @@ fn nodes(before: &View, after: &View, note: &mut impl FnMut(EventKind, &str, Str
 fn pods(before: &View, after: &View, note: &mut impl FnMut(EventKind, &str, String)) {
     for (name, pod) in &after.pods {
         let old = before.pods.get(name);
-        let on = pod.node.as_deref().map(|node| format!(" on {node}")).unwrap_or_default();
+        let on = pod
+            .node
+            .as_deref()
+            .map(|node| format!(" on {node}"))
+            .unwrap_or_default();
         if old.is_none() {
             note(EventKind::PodCreated, name, format!("pod {name} created"));
         }
         if pod.ready && !old.is_some_and(|old| old.ready) {
-            note(EventKind::PodReady, name, format!("pod {name} is Ready{on}"));
+            note(
+                EventKind::PodReady,
+                name,
+                format!("pod {name} is Ready{on}"),
+            );
         }
         if !pod.ready && old.is_some_and(|old| old.ready) {
-            note(EventKind::PodNotReady, name, format!("pod {name} is not Ready{on}"));
+            note(
+                EventKind::PodNotReady,
+                name,
+                format!("pod {name} is not Ready{on}"),
+            );
         }
         if pod.terminating && !old.is_some_and(|old| old.terminating) {
-            note(EventKind::PodTerminating, name, format!("pod {name} is being deleted{on}"));
+            note(
+                EventKind::PodTerminating,
+                name,
+                format!("pod {name} is being deleted{on}"),
+            );
         }
     }
-    for name in before.pods.keys().filter(|name| !after.pods.contains_key(*name)) {
+    for name in before
+        .pods
+        .keys()
+        .filter(|name| !after.pods.contains_key(*name))
+    {
         note(EventKind::PodGone, name, format!("pod {name} is gone"));
     }
 }
@@ -62,10 +95,18 @@ fn pods(before: &View, after: &View, note: &mut impl FnMut(EventKind, &str, Stri
 fn endpoints(before: &View, after: &View, note: &mut impl FnMut(EventKind, &str, String)) {
     let (old, new) = (before.serving(), after.serving());
     for pod in new.difference(&old) {
-        note(EventKind::EndpointAdded, pod, format!("the service sends traffic to {pod}"));
+        note(
+            EventKind::EndpointAdded,
+            pod,
+            format!("the service sends traffic to {pod}"),
+        );
     }
     for pod in old.difference(&new) {
-        note(EventKind::EndpointRemoved, pod, format!("the service sends no more traffic to {pod}"));
+        note(
+            EventKind::EndpointRemoved,
+            pod,
+            format!("the service sends no more traffic to {pod}"),
+        );
     }
 }
 

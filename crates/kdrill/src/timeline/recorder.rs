@@ -90,7 +90,10 @@ impl Timeline {
                 missing.send_replace(still_missing);
             }
         });
-        let listed = matches!(timeout(FIRST_LISTS, progress.wait_for(Vec::is_empty)).await, Ok(Ok(_)));
+        let listed = matches!(
+            timeout(FIRST_LISTS, progress.wait_for(Vec::is_empty)).await,
+            Ok(Ok(_))
+        );
         if listed {
             return Ok(task);
         }
@@ -123,7 +126,12 @@ impl Timeline {
     }
 
     /// Notes an event of the run itself, and says when that was.
-    pub fn mark(&self, kind: EventKind, subject: impl Into<String>, text: impl Into<String>) -> Duration {
+    pub fn mark(
+        &self,
+        kind: EventKind,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Duration {
         let mut record = self.lock();
         let at = self.now();
         record.events.push(Event::new(at, kind, subject, text));
@@ -134,12 +142,20 @@ impl Timeline {
     pub fn observe(&self, view: &View) {
         let mut record = self.lock();
         let at = self.now();
-        let before = record.history.last().map(|snapshot| Arc::clone(&snapshot.view));
+        let before = record
+            .history
+            .last()
+            .map(|snapshot| Arc::clone(&snapshot.view));
         if before.as_deref() == Some(view) {
             return;
         }
-        record.events.extend(events::between(at, before.as_deref(), view));
-        record.history.push(Snapshot { at, view: Arc::new(view.clone()) });
+        record
+            .events
+            .extend(events::between(at, before.as_deref(), view));
+        record.history.push(Snapshot {
+            at,
+            view: Arc::new(view.clone()),
+        });
         let length = record.history.len();
         drop(record);
         self.changed.send_replace(length);
@@ -148,7 +164,11 @@ impl Timeline {
     /// The cluster's latest state.
     #[must_use]
     pub fn view(&self) -> Arc<View> {
-        self.lock().history.last().map(|snapshot| Arc::clone(&snapshot.view)).unwrap_or_default()
+        self.lock()
+            .history
+            .last()
+            .map(|snapshot| Arc::clone(&snapshot.view))
+            .unwrap_or_default()
     }
 
     /// Every state so far, oldest first.
@@ -189,7 +209,11 @@ impl Timeline {
     }
 
     fn states_from(&self, index: usize) -> Vec<Snapshot> {
-        self.lock().history.get(index..).map(<[_]>::to_vec).unwrap_or_default()
+        self.lock()
+            .history
+            .get(index..)
+            .map(<[_]>::to_vec)
+            .unwrap_or_default()
     }
 
     fn watch_failed(&self, error: &watcher::Error) {
@@ -198,7 +222,9 @@ impl Timeline {
         // A server that is away fails every watch again and again: once is news.
         if record.watch_error.as_ref() != Some(&text) {
             let at = self.now();
-            record.events.push(Event::new(at, EventKind::WatchFailed, "", text.clone()));
+            record
+                .events
+                .push(Event::new(at, EventKind::WatchFailed, "", text.clone()));
             record.watch_error = Some(text);
         }
     }
@@ -211,12 +237,18 @@ impl Timeline {
 
 /// The index of the state in force at a moment.
 fn in_force(history: &[Snapshot], moment: Duration) -> usize {
-    history.partition_point(|snapshot| snapshot.at <= moment).saturating_sub(1)
+    history
+        .partition_point(|snapshot| snapshot.at <= moment)
+        .saturating_sub(1)
 }
 
 /// The first moment at or after `from` at which the condition holds.
 #[must_use]
-pub fn first(history: &[Snapshot], from: Duration, condition: impl Fn(&View) -> bool) -> Option<Duration> {
+pub fn first(
+    history: &[Snapshot],
+    from: Duration,
+    condition: impl Fn(&View) -> bool,
+) -> Option<Duration> {
     history
         .get(in_force(history, from)..)?
         .iter()
@@ -237,9 +269,13 @@ mod tests {
         let from = timeline.now();
         timeline.observe(&view(&["a@n1", "b@n1"], &["n1"]));
         timeline.observe(&view(&["a@n1"], &["n1"]));
-        let seen = timeline.wait(from, Duration::from_secs(5), |view| view.pods.len() == 2).await;
+        let seen = timeline
+            .wait(from, Duration::from_secs(5), |view| view.pods.len() == 2)
+            .await;
         assert_eq!(seen.unwrap().view.pods.len(), 2);
-        let never = timeline.wait(from, Duration::from_millis(20), |view| view.pods.len() == 9).await;
+        let never = timeline
+            .wait(from, Duration::from_millis(20), |view| view.pods.len() == 9)
+            .await;
         assert!(never.is_none());
     }
 
@@ -248,7 +284,11 @@ mod tests {
         let timeline = Timeline::start();
         let waiter = Arc::clone(&timeline);
         let task = tokio::spawn(async move {
-            waiter.wait(Duration::ZERO, Duration::from_secs(10), |view| view.pods.contains_key("b")).await
+            waiter
+                .wait(Duration::ZERO, Duration::from_secs(10), |view| {
+                    view.pods.contains_key("b")
+                })
+                .await
         });
         tokio::task::yield_now().await;
         timeline.observe(&view(&["b@n1"], &["n1"]));
@@ -265,19 +305,35 @@ mod tests {
 
     #[test]
     fn first_counts_from_the_state_in_force() {
-        let at = |secs, view: View| Snapshot { at: Duration::from_secs(secs), view: Arc::new(view) };
+        let at = |secs, view: View| Snapshot {
+            at: Duration::from_secs(secs),
+            view: Arc::new(view),
+        };
         let history = [at(1, view(&["a@n1"], &["n1"])), at(5, view(&[], &["n1"]))];
         let has_pod = |view: &View| !view.pods.is_empty();
-        assert_eq!(first(&history, Duration::from_secs(3), has_pod), Some(Duration::from_secs(3)));
+        assert_eq!(
+            first(&history, Duration::from_secs(3), has_pod),
+            Some(Duration::from_secs(3))
+        );
         assert_eq!(first(&history, Duration::from_secs(6), has_pod), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_list_that_never_comes_is_an_error_that_names_it() {
         let timeline = Timeline::start();
-        let some = stream::iter([Ok(Update::Pod(Change::Done)), Ok(Update::Node(Change::Done))]);
-        let error = timeline.record(some.chain(stream::pending())).await.unwrap_err().to_string();
-        assert!(error.contains("endpointslices, replicasets, deployments"), "{error}");
+        let some = stream::iter([
+            Ok(Update::Pod(Change::Done)),
+            Ok(Update::Node(Change::Done)),
+        ]);
+        let error = timeline
+            .record(some.chain(stream::pending()))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("endpointslices, replicasets, deployments"),
+            "{error}"
+        );
         assert!(!error.contains("pods"), "{error}");
     }
 }

@@ -23,7 +23,9 @@ pub fn report(options: &LoadOptions, samples: &[Sample], unaccounted: u64) -> Lo
     let mut pods: Vec<String> = Vec::new();
     for sample in &ordered {
         match &sample.answer {
-            Ok(pod) if !pods.iter().any(|known| known.as_str() == &**pod) => pods.push(pod.to_string()),
+            Ok(pod) if !pods.iter().any(|known| known.as_str() == &**pod) => {
+                pods.push(pod.to_string());
+            }
             Ok(_) => {}
             Err(kind) => {
                 *failures.entry(*kind).or_default() += 1;
@@ -46,7 +48,10 @@ pub fn report(options: &LoadOptions, samples: &[Sample], unaccounted: u64) -> Lo
         failures,
         pods,
         interval_ms: millis(INTERVAL),
-        intervals: ordered.chunk_by(|a, b| interval(a) == interval(b)).map(count).collect(),
+        intervals: ordered
+            .chunk_by(|a, b| interval(a) == interval(b))
+            .map(count)
+            .collect(),
         first_failures,
     }
 }
@@ -72,7 +77,10 @@ fn interval(sample: &Sample) -> u64 {
 }
 
 fn count(samples: &[&Sample]) -> Interval {
-    let mut counted = Interval { at_ms: interval(samples[0]) * millis(INTERVAL), ..Interval::default() };
+    let mut counted = Interval {
+        at_ms: interval(samples[0]) * millis(INTERVAL),
+        ..Interval::default()
+    };
     for sample in samples {
         match &sample.answer {
             Ok(pod) => *counted.pods.entry(pod.to_string()).or_default() += 1,
@@ -85,7 +93,10 @@ fn count(samples: &[&Sample]) -> Interval {
 
 /// Microseconds up to a minute, three significant digits.
 fn histogram() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "the bounds are constants that hdrhistogram accepts")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the bounds are constants that hdrhistogram accepts"
+    )]
     Histogram::new_with_bounds(1, 60_000_000, 3).expect("constant bounds")
 }
 
@@ -106,11 +117,19 @@ fn percentiles(latencies: &Histogram<u64>) -> Option<Latency> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::{handle::tests::{failed, ok}, record::Failure};
+    use crate::load::{
+        handle::tests::{failed, ok},
+        record::Failure,
+    };
 
     #[test]
     fn requests_are_counted_where_they_were_due() {
-        let samples = [ok(1500, "b", 4), ok(100, "a", 2), failed(1600, Failure::Timeout), ok(1999, "a", 8)];
+        let samples = [
+            ok(1500, "b", 4),
+            ok(100, "a", 2),
+            failed(1600, Failure::Timeout),
+            ok(1999, "a", 8),
+        ];
         let options = LoadOptions::to("http://x/", 10);
         let report = report(&options, &samples, 0);
         assert_eq!(report.pods, ["a", "b"]);

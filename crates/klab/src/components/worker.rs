@@ -167,6 +167,8 @@ fn kube_proxy_config(node: &NodeSpec) -> String {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "mode": "nftables",
+        // A second by default: for clusters with thousands of Services.
+        "nftables": { "minSyncPeriod": "100ms" },
         "clusterCIDR": POD_NET,
         "hostnameOverride": node.name,
         "oomScoreAdj": 0,

@@ -20,35 +20,6 @@ pub(super) struct Listed {
     pub(super) namespaces: BTreeSet<String>,
 }
 
-/// A process that klab started for a cluster, and not a pod's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Its id in this PID namespace.
-    pub pid: i32,
-    /// Its program's name (`containerd`, `kubelet`, `klab`, …).
-    pub program: String,
-    /// What klab uses it for.
-    pub role: String,
-}
-
-/// The processes of one cluster.
-///
-/// # Errors
-/// When /proc cannot be listed.
-pub fn members(cluster: &str) -> anyhow::Result<Vec<Member>> {
-    let member = |process: PathBuf| {
-        let (folder, role) = marker(&fs::read(process.join("environ")).ok()?)?;
-        (Path::new(&folder).file_name()? == cluster).then_some(())?;
-        let pid = process.file_name()?.to_str()?.parse().ok()?;
-        let program = fs::read_to_string(process.join("comm"))
-            .ok()?
-            .trim()
-            .to_owned();
-        Some(Member { pid, program, role })
-    };
-    Ok(processes()?.filter_map(member).collect())
-}
-
 /// Processes come and go while this runs: one that is gone is left out.
 pub(super) fn list(except: Option<&str>) -> anyhow::Result<Listed> {
     let mut listed = Listed::default();
@@ -94,13 +65,8 @@ fn processes() -> anyhow::Result<impl Iterator<Item = PathBuf>> {
 
 /// The cluster a process belongs to: by klab's mark, or by the cgroup of its pod.
 fn cluster_of(environment: &[u8], cgroups: &str) -> Option<String> {
-    if let Some((folder, _)) = marker(environment) {
-        return Some(
-            Path::new(&folder)
-                .file_name()?
-                .to_string_lossy()
-                .into_owned(),
-        );
+    if let Some(folder) = marked_folder(environment) {
+        return Some(folder.file_name()?.to_string_lossy().into_owned());
     }
     // cgroups(7): hierarchy:controllers:path
     cgroups.lines().find_map(|line| {
@@ -110,23 +76,27 @@ fn cluster_of(environment: &[u8], cgroups: &str) -> Option<String> {
     })
 }
 
-fn marker(environment: &[u8]) -> Option<(String, String)> {
+fn marked_folder(environment: &[u8]) -> Option<&Path> {
     environment.split(|byte| *byte == 0).find_map(|variable| {
         let value = str::from_utf8(variable).ok()?.strip_prefix(MARKER)?;
-        let (folder, role) = value.rsplit_once('#')?;
-        Some((folder.to_owned(), role.to_owned()))
+        value
+            .rsplit_once('#')
+            .map(|(folder, _role)| Path::new(folder))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        io::{Read, Write},
+        process::{Command, Stdio},
+    };
 
     #[test]
     fn a_mark_or_a_cgroup_tells_the_cluster() {
         let environment = b"HOME=/root\0KLAB_MEMBER=/var/lib/klab/demo#agent1\0X=1\0";
         assert_eq!(cluster_of(environment, ""), Some("demo".to_owned()));
-        assert_eq!(marker(environment).unwrap().1, "agent1");
         let pod = "9:cpu,cpuacct:/klab/demo/agent1/kubepods/pod1/abc\n";
         assert_eq!(cluster_of(b"", pod), Some("demo".to_owned()));
         assert_eq!(cluster_of(b"HOME=/root\0", "0::/user.slice/klab\n"), None);
@@ -134,23 +104,21 @@ mod tests {
 
     #[test]
     fn a_marked_process_is_found_and_left_out_on_demand() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
+        let mut child = Command::new("cat")
             .env("KLAB_MEMBER", "/nonexistent/machine-test#role1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let found = members("machine-test");
+        // It has its name and its environment once it answers.
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"!").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         let with = list(None);
         let without = list(Some("machine-test"));
-        child.kill().unwrap();
+        drop(stdin);
         child.wait().unwrap();
-        let pid = i32::try_from(child.id()).unwrap();
-        let expected = Member {
-            pid,
-            program: "sleep".to_owned(),
-            role: "role1".to_owned(),
-        };
-        assert_eq!(found.unwrap(), [expected]);
+        let pid = child.id();
         let line = |listed: &Listed| {
             listed
                 .processes

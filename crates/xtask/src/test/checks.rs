@@ -80,14 +80,10 @@ pub(super) fn build(session: &mut Session) -> anyhow::Result<()> {
 
 pub(super) fn select(session: &mut Session) -> anyhow::Result<()> {
     let mut list = nextest(session, "list")?;
-    list.args([
-        "--message-format",
-        "json",
-        "-E",
-        &session.selection.expression(Part::All),
-    ]);
-    let list = session.runner.output(&mut list)?;
-    session.selection.count(&list)?;
+    let list = session
+        .runner
+        .output(list.args(["--message-format", "json"]))?;
+    session.selection.resolve(&list)?;
     let (unit, suites) = session.selection.counts();
     crate::run::say(&format!(
         "    {unit} unit tests, {suites} in suites that need a cluster"

@@ -13,15 +13,16 @@ const SUITES: &str = "e2e";
 /// A part of the selected tests.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part {
-    All,
     Unit,
     Suites,
 }
 
-/// The tests to run, and how many there are once they are counted.
+/// The tests to run, known once nextest has listed what there is.
 #[derive(Debug)]
 pub(super) struct Selection {
     filters: Vec<String>,
+    /// Test binaries that a filter names, by nextest's id: all their tests run.
+    binaries: Vec<String>,
     counts: (usize, usize),
 }
 
@@ -64,52 +65,59 @@ impl Selection {
             ))),
             None => Ok(Self {
                 filters: filters.to_vec(),
+                binaries: Vec::new(),
                 counts: (0, 0),
             }),
         }
     }
 
-    /// In nextest's language (<https://nexte.st/docs/filtersets/reference/>).
-    pub(super) fn expression(&self, part: Part) -> String {
-        let scope = match part {
-            Part::All => "all()".to_owned(),
-            Part::Unit => format!("not package({SUITES})"),
-            Part::Suites => format!("package({SUITES})"),
-        };
-        if self.filters.is_empty() {
-            return scope;
-        }
-        let any: Vec<String> = self
-            .filters
-            .iter()
-            .map(|filter| format!("test(~{filter}) | binary_id(~{filter})"))
-            .collect();
-        format!("({scope}) & ({})", any.join(" | "))
-    }
-
-    /// Counts from nextest's list, and refuses a selection of nothing.
-    pub(super) fn count(&mut self, list: &str) -> anyhow::Result<()> {
+    /// Looks the filters up in nextest's list, and refuses a selection of nothing.
+    pub(super) fn resolve(&mut self, list: &str) -> anyhow::Result<()> {
         let list: List =
             serde_json::from_str(list).context("reading the list of tests from nextest")?;
-        let of = |wanted: bool| {
-            let suites = list
-                .rust_suites
-                .values()
-                .filter(|suite| (suite.package_name == SUITES) == wanted);
-            let tests = suites.flat_map(|suite| suite.tests.values());
-            tests
-                .filter(|test| test.filter_match.status == "matches")
-                .count()
-        };
-        self.counts = (of(false), of(true));
-        if self.counts == (0, 0) {
+        let names = |text: &str| self.filters.iter().any(|filter| text.contains(filter));
+        let mut binaries = Vec::new();
+        let mut counts = (0, 0);
+        for (id, suite) in &list.rust_suites {
+            let whole = self.filters.is_empty() || names(id);
+            let selected = |(name, test): &(&String, &Test)| {
+                test.filter_match.status == "matches" && (whole || names(name))
+            };
+            let count = suite.tests.iter().filter(selected).count();
+            if suite.package_name == SUITES {
+                counts.1 += count;
+            } else {
+                counts.0 += count;
+            }
+            if names(id) {
+                binaries.push(id.clone());
+            }
+        }
+        if counts == (0, 0) {
             return Err(Refusal(format!(
                 "no test's name contains {}; see them all with: cargo nextest list --workspace",
                 self.filters.join(" or ")
             ))
             .into());
         }
+        (self.binaries, self.counts) = (binaries, counts);
         Ok(())
+    }
+
+    /// In nextest's language (<https://nexte.st/docs/filtersets/reference/>).
+    /// Binaries are named in full: a pattern that matches none is an error there.
+    pub(super) fn expression(&self, part: Part) -> String {
+        let scope = match part {
+            Part::Unit => format!("not package({SUITES})"),
+            Part::Suites => format!("package({SUITES})"),
+        };
+        let tests = self.filters.iter().map(|filter| format!("test(~{filter})"));
+        let binaries = self.binaries.iter().map(|id| format!("binary_id(={id})"));
+        let any: Vec<String> = tests.chain(binaries).collect();
+        if any.is_empty() {
+            return scope;
+        }
+        format!("({scope}) & ({})", any.join(" | "))
     }
 
     /// How many unit tests, and how many tests in suites.
@@ -129,9 +137,9 @@ mod tests {
     const LIST: &str = r#"{"rust-suites": {
         "e2e::stack": {"package-name": "e2e", "testcases": {
             "a": {"filter-match": {"status": "matches"}},
-            "b": {"filter-match": {"status": "mismatch", "reason": "expression"}}}},
+            "b": {"filter-match": {"status": "mismatch", "reason": "ignored"}}}},
         "kapply": {"package-name": "kapply", "testcases": {
-            "c": {"filter-match": {"status": "matches"}},
+            "third": {"filter-match": {"status": "matches"}},
             "d": {"filter-match": {"status": "matches"}}}}}}"#;
 
     fn selection(filters: &[&str]) -> Selection {
@@ -139,26 +147,29 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_looks_at_tests_and_at_suites() {
-        assert_eq!(selection(&[]).expression(Part::Unit), "not package(e2e)");
-        assert_eq!(
-            selection(&["stack", "x"]).expression(Part::Suites),
-            "(package(e2e)) & (test(~stack) | binary_id(~stack) | test(~x) | binary_id(~x))"
-        );
+    fn without_filters_everything_that_is_not_ignored_runs() {
+        let mut all = selection(&[]);
+        all.resolve(LIST).unwrap();
+        assert_eq!(all.counts(), (2, 1));
+        assert!(all.has_suites());
+        assert_eq!(all.expression(Part::Unit), "not package(e2e)");
     }
 
     #[test]
-    fn matching_tests_are_counted_by_kind() {
-        let mut all = selection(&[]);
-        all.count(LIST).unwrap();
-        assert_eq!(all.counts(), (2, 1));
-        assert!(all.has_suites());
+    fn a_filter_is_a_part_of_a_tests_or_of_a_binarys_name() {
+        let mut some = selection(&["stack", "third"]);
+        some.resolve(LIST).unwrap();
+        assert_eq!(some.counts(), (1, 1));
+        assert_eq!(
+            some.expression(Part::Suites),
+            "(package(e2e)) & (test(~stack) | test(~third) | binary_id(=e2e::stack))"
+        );
     }
 
     #[test]
     fn a_filter_that_selects_nothing_is_an_error() {
         let error = selection(&["frob"])
-            .count(r#"{"rust-suites": {}}"#)
+            .resolve(r#"{"rust-suites": {}}"#)
             .unwrap_err();
         assert!(error.is::<Refusal>());
         assert!(

@@ -2,27 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::html;
-use crate::{
-    error::{Error, Result},
-    timeline::document::Document,
-};
-
-/// The document's file name.
-pub const TIMELINE: &str = "timeline.json";
-/// The page's file name.
-pub const PAGE: &str = "report.html";
-
-/// Writes both files of a report; the data first, so that it is there even if the page fails.
-///
-/// # Errors
-/// [`Error::File`], [`Error::Render`].
-pub fn write_report(folder: &Path, document: &Document) -> Result<()> {
-    let mut json = serde_json::to_vec_pretty(document).map_err(|error| Error::Render(error.to_string()))?;
-    json.push(b'\n');
-    write_file(&folder.join(TIMELINE), &json)?;
-    write_file(&folder.join(PAGE), html::page(document)?.as_bytes())
-}
+use crate::error::{Error, Result};
 
 /// Writes a file whole.
 ///
@@ -48,7 +28,9 @@ mod tests {
         write_file(&path, b"2").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"2");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        let error = write_file(&folder.path().join("none/a.json"), b"").unwrap_err().to_string();
+        let error = write_file(&folder.path().join("none/a.json"), b"")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("none/a.json"), "{error}");
     }
 }
