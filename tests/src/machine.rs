@@ -48,8 +48,8 @@ pub struct Traces {
 
 impl Traces {
     /// Takes stock of everything that names the cluster `name`, of the
-    /// machine's own network, and of the folders and settings of [`FOLDERS`]
-    /// and [`SETTINGS`].
+    /// machine's own network, and of the folders and settings that
+    /// components like to change.
     ///
     /// Processes are known by their environment, which they carry from their
     /// first instruction on, and by their namespaces: nothing may share one
