@@ -104,11 +104,10 @@ impl Runner {
 
     fn spawn(&self, command: &mut Command) -> anyhow::Result<Child> {
         self.check_interrupted()?;
-        command
-            .stdin(Stdio::null())
-            // Its own group: Ctrl-C on a terminal reaches it through us, once.
-            .process_group(0)
-            .spawn()
+        // Its own group: Ctrl-C on a terminal reaches it through us, once.
+        command.stdin(Stdio::null()).process_group(0);
+        self.signals
+            .lifted(|| command.spawn())?
             .with_context(|| format!("starting `{}`", shown(command)))
     }
 

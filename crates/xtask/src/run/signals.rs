@@ -3,6 +3,10 @@
 use std::{
     fs,
     os::fd::{AsFd, BorrowedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -43,31 +47,52 @@ pub(super) enum Event {
 /// The signals that ask this program to end.
 #[derive(Debug)]
 pub(super) struct Signals {
+    set: SigSet,
     fd: SignalFd,
+    /// Set by a handler, for signals that come while they are not blocked.
+    handled: Vec<(Signal, Arc<AtomicBool>)>,
 }
 
 impl Signals {
-    /// Blocks the signals for this thread and all it starts later. Children get
-    /// an empty mask: the standard library resets it between fork and exec.
+    /// Blocks the signals for this thread and all it starts later, children
+    /// too unless they are started in [`Signals::lifted`].
     pub(super) fn block() -> anyhow::Result<Self> {
         let status =
             fs::read_to_string("/proc/self/status").context("reading /proc/self/status")?;
         let ignored = ignored_signals(&status);
         let mut set = SigSet::empty();
+        let mut handled = Vec::new();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
             // nohup and `&` in scripts ignore signals on purpose; a blocked one would still arrive.
             if ignored & (1 << (signal as u32 - 1)) == 0 {
+                let flag = Arc::new(AtomicBool::new(false));
+                signal_hook::flag::register(signal as i32, Arc::clone(&flag))
+                    .context("handling signals")?;
+                handled.push((signal, flag));
                 set.add(signal);
             }
         }
         set.thread_block().context("blocking signals")?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let fd = SignalFd::with_flags(&set, flags).context("making a signalfd")?;
-        Ok(Self { fd })
+        Ok(Self { set, fd, handled })
+    }
+
+    /// Does something with the signals not blocked, so that a child started there gets them: a
+    /// child inherits the mask, but not the handlers that keep signals from ending us meanwhile.
+    pub(super) fn lifted<T>(&self, work: impl FnOnce() -> T) -> anyhow::Result<T> {
+        self.set.thread_unblock().context("unblocking signals")?;
+        let done = work();
+        self.set.thread_block().context("blocking signals")?;
+        Ok(done)
     }
 
     /// Whether a signal came already.
     pub(super) fn pending(&self) -> anyhow::Result<Option<Signal>> {
+        let came = |(_, flag): &&(Signal, Arc<AtomicBool>)| flag.swap(false, Ordering::SeqCst);
+        if let Some((signal, _)) = self.handled.iter().find(came) {
+            return Ok(Some(*signal));
+        }
         let Some(info) = self.fd.read_signal().context("reading a signal")? else {
             return Ok(None);
         };
