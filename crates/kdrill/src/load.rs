@@ -4,5 +4,6 @@
 pub mod generate;
 pub mod handle;
 pub mod ports;
+pub mod received;
 pub mod record;
 pub mod request;

@@ -36,8 +36,6 @@ pub struct Node {
     pub control_plane: bool,
     /// Its taints.
     pub taints: Vec<Taint>,
-    /// Its labels, for the Deployment's nodeSelector.
-    pub labels: BTreeMap<String, String>,
     /// What it runs, for the report.
     pub info: NodeInfo,
 }
@@ -80,8 +78,6 @@ pub struct ReplicaSet {
 pub struct Placement {
     /// `spec.template.spec.tolerations`.
     pub tolerations: Vec<Toleration>,
-    /// `spec.template.spec.nodeSelector`.
-    pub node_selector: BTreeMap<String, String>,
 }
 
 /// Everything at one moment.
@@ -173,8 +169,9 @@ impl View {
             .map(|set| set.hash.as_str())
     }
 
-    /// Nodes that the scheduler may use for these pods: Ready, not cordoned, matching the
-    /// nodeSelector, and without a taint that keeps the pods away.
+    /// Nodes that the scheduler may use for these pods: Ready, not cordoned, and without a
+    /// taint that keeps the pods away. A nodeSelector does not count: replicas that it keeps on
+    /// one node are lost with that node.
     #[must_use]
     pub fn schedulable(&self) -> BTreeSet<&str> {
         self.nodes
@@ -182,11 +179,6 @@ impl View {
             .filter(|(_, node)| {
                 node.ready
                     && !node.cordoned
-                    && self
-                        .placement
-                        .node_selector
-                        .iter()
-                        .all(|(key, value)| node.labels.get(key) == Some(value))
                     && node
                         .taints
                         .iter()
@@ -290,7 +282,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn taints_cordons_and_selectors_keep_nodes_out() {
+    fn taints_and_cordons_keep_nodes_out() {
         let mut view = view(&[], &["n1", "n2", "n3", "n4"]);
         view.nodes.get_mut("n2").unwrap().taints = vec![taint("dedicated", "NoSchedule")];
         view.nodes.get_mut("n3").unwrap().cordoned = true;
@@ -303,10 +295,5 @@ pub(crate) mod tests {
             ..Toleration::default()
         }];
         assert_eq!(view.schedulable(), BTreeSet::from(["n1", "n2", "n4"]));
-
-        view.placement
-            .node_selector
-            .insert("disk".to_owned(), "ssd".to_owned());
-        assert!(view.schedulable().is_empty());
     }
 }

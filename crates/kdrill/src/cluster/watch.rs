@@ -168,7 +168,6 @@ fn reduce_node(node: core::Node) -> Node {
                 ..taint
             })
             .collect(),
-        labels,
         info: NodeInfo {
             kubelet: info.kubelet_version,
             runtime: info.container_runtime_version,
@@ -216,7 +215,6 @@ fn reduce_deployment(deployment: &apps::Deployment) -> Placement {
         .unwrap_or_default();
     Placement {
         tolerations: pod.tolerations.unwrap_or_default(),
-        node_selector: pod.node_selector.unwrap_or_default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use crate::{load::handle::Sample, timeline::document::Check};
+use crate::{load::received::Sample, timeline::document::Check};
 
 /// Judges that no more than `allowed` requests failed.
 #[must_use]
@@ -73,7 +73,7 @@ fn kinds(samples: &[Sample]) -> String {
 mod tests {
     use super::*;
     use crate::load::{
-        handle::tests::{failed, ok},
+        received::tests::{failed, ok},
         record::Failure,
     };
 

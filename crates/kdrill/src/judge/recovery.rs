@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     cluster::view::View,
-    load::handle::Sample,
+    load::received::Sample,
     timeline::{
         document::{Check, Measurement},
         recorder::{Snapshot, first},
@@ -98,7 +98,7 @@ mod tests {
     use crate::{
         cluster::view::tests::view,
         load::{
-            handle::tests::{failed, ok},
+            received::tests::{failed, ok},
             record::Failure,
         },
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{load::handle::Sample, timeline::document::Check};
+use crate::{load::received::Sample, timeline::document::Check};
 
 /// Judges the answers: each replica at least half its fair share, and nobody else any.
 #[must_use]
@@ -57,7 +57,7 @@ pub fn judge(samples: &[Sample], replicas: &BTreeSet<String>) -> Vec<Check> {
 mod tests {
     use super::*;
     use crate::load::{
-        handle::tests::{failed, ok},
+        received::tests::{failed, ok},
         record::Failure,
     };
 

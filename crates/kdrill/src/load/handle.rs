@@ -10,17 +10,13 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, ChildStdin, Command},
     sync::{oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
 
-use super::{
-    generate::due,
-    record::{Failure, Line, Record},
-};
+use super::received::{Progress, Received, Sample, listen};
 use crate::{
     command::{Tail, UserCommand},
     error::{Error, Result},
@@ -62,57 +58,6 @@ impl LoadOptions {
             via: None,
         }
     }
-}
-
-/// One request on the timeline's clock.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    /// When it was due, since the run's start.
-    pub due: Duration,
-    /// From then to its end.
-    pub latency: Duration,
-    /// The pod that answered exactly, or how it failed.
-    pub answer: Result<Arc<str>, Failure>,
-}
-
-/// How far the load has come.
-#[derive(Clone, Debug, Default)]
-struct Progress {
-    /// Every request due before this has ended.
-    settled: Duration,
-    /// The latest moment at which a failed request was due.
-    last_failure: Option<Duration>,
-    /// Set when the generator is gone, with the reason.
-    ended: Option<String>,
-}
-
-/// What one more request means for the progress.
-struct Step {
-    settled: Duration,
-    failure: Option<Duration>,
-}
-
-impl Step {
-    fn note(self, progress: &watch::Sender<Progress>) {
-        progress.send_modify(|progress| {
-            progress.settled = self.settled;
-            progress.last_failure = progress.last_failure.max(self.failure);
-        });
-    }
-}
-
-#[derive(Debug, Default)]
-struct Received {
-    samples: Vec<Sample>,
-    failed: u64,
-    /// The pods that have answered.
-    pods: BTreeSet<Arc<str>>,
-    /// Requests that ended before one that was due earlier.
-    ahead: BTreeSet<u64>,
-    /// Every request with a smaller number has ended.
-    next: u64,
-    /// How many fell due, by the generator's last word.
-    announced: Option<u64>,
 }
 
 /// A running load.
@@ -358,153 +303,4 @@ fn arguments(options: &LoadOptions) -> Vec<String> {
         words.extend([flag.to_owned(), value]);
         words
     })
-}
-
-/// Reads the generator's lines until they end.
-async fn listen(
-    stdout: impl AsyncRead + Unpin,
-    timeline: Arc<Timeline>,
-    received: Arc<Mutex<Received>>,
-    progress: watch::Sender<Progress>,
-    greet: oneshot::Sender<()>,
-    errors: Tail,
-) {
-    let mut lines = BufReader::new(stdout).lines();
-    let mut greet = Some(greet);
-    let mut clock = None;
-    let mut reason = "its output ended early".to_owned();
-    while let Ok(Some(text)) = lines.next_line().await {
-        match (serde_json::from_str(&text), clock) {
-            (Ok(Line::Hello { rate }), None) => {
-                clock = Some((timeline.now(), rate));
-                // Load::start may have given up; then the child is being killed.
-                let _ = greet.take().map(|greet| greet.send(()));
-            }
-            (Ok(Line::Request(record)), Some(clock)) => {
-                let step = received
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take(&record, clock);
-                // Only now: whoever waits for progress looks at what was received meanwhile.
-                if let Some(step) = step {
-                    step.note(&progress);
-                }
-            }
-            (
-                Ok(Line::End {
-                    requests,
-                    reason: why,
-                }),
-                Some(_),
-            ) => {
-                received
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .announced = Some(requests);
-                reason = why;
-            }
-            _ => {
-                reason = format!("its output is not that of `kdrill load`: {text}");
-                break;
-            }
-        }
-    }
-    let reason = format!("{reason}; on standard error: {}", errors.text());
-    progress.send_modify(|progress| progress.ended = Some(reason));
-}
-
-impl Received {
-    /// Takes one request in; `clock` is the generator's start on the timeline and its rate.
-    fn take(&mut self, record: &Record, (epoch, rate): (Duration, u32)) -> Option<Step> {
-        if record.seq < self.next || !self.ahead.insert(record.seq) {
-            return None;
-        }
-        while self.ahead.remove(&self.next) {
-            self.next += 1;
-        }
-        let due_at = epoch + Duration::from_micros(record.due_us);
-        let answer = match (&record.pod, record.error) {
-            (Some(pod), None) => Ok(self.name(pod)),
-            (_, failure) => Err(failure.unwrap_or(Failure::BadBody)),
-        };
-        let failed = answer.is_err();
-        self.failed += u64::from(failed);
-        self.samples.push(Sample {
-            due: due_at,
-            latency: Duration::from_micros(record.latency_us),
-            answer,
-        });
-        Some(Step {
-            settled: epoch + due(self.next, rate),
-            failure: failed.then_some(due_at),
-        })
-    }
-
-    /// One allocation for each pod's name.
-    fn name(&mut self, pod: &str) -> Arc<str> {
-        if let Some(known) = self.pods.get(pod) {
-            return Arc::clone(known);
-        }
-        let name: Arc<str> = Arc::from(pod);
-        self.pods.insert(Arc::clone(&name));
-        name
-    }
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// A request due at `due` ms that a pod answered after `latency` ms.
-    pub(crate) fn ok(due: u64, pod: &str, latency: u64) -> Sample {
-        Sample {
-            due: Duration::from_millis(due),
-            latency: Duration::from_millis(latency),
-            answer: Ok(Arc::from(pod)),
-        }
-    }
-
-    /// A request due at `due` ms that failed at once.
-    pub(crate) fn failed(due: u64, failure: Failure) -> Sample {
-        Sample {
-            due: Duration::from_millis(due),
-            latency: Duration::ZERO,
-            answer: Err(failure),
-        }
-    }
-
-    fn record(seq: u64, error: Option<Failure>) -> Record {
-        Record {
-            seq,
-            due_us: seq * 100_000,
-            start_us: seq * 100_000,
-            latency_us: 1000,
-            pod: error.is_none().then(|| "a".to_owned()),
-            status: None,
-            error,
-        }
-    }
-
-    #[test]
-    fn settled_waits_for_the_slowest_and_counts_each_request_once() {
-        let progress = watch::Sender::new(Progress::default());
-        let mut received = Received::default();
-        let clock = (Duration::from_secs(5), 10);
-        let take = |received: &mut Received, record: &Record| {
-            if let Some(step) = received.take(record, clock) {
-                step.note(&progress);
-            }
-        };
-        take(&mut received, &record(0, None));
-        take(&mut received, &record(2, Some(Failure::Timeout)));
-        assert_eq!(progress.borrow().settled, Duration::from_millis(5100));
-        assert_eq!(
-            progress.borrow().last_failure,
-            Some(Duration::from_millis(5200))
-        );
-        take(&mut received, &record(1, None));
-        take(&mut received, &record(1, None));
-        assert_eq!(progress.borrow().settled, Duration::from_millis(5300));
-        assert_eq!((received.samples.len(), received.failed), (3, 1));
-    }
 }

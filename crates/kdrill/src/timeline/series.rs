@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use hdrhistogram::Histogram;
 
 use super::document::{FailedRequest, Interval, Latency, LoadReport, Tally, millis};
-use crate::load::handle::{LoadOptions, Sample};
+use crate::load::{handle::LoadOptions, received::Sample};
 
 /// The length of an interval of the series.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -118,7 +118,7 @@ fn percentiles(latencies: &Histogram<u64>) -> Option<Latency> {
 mod tests {
     use super::*;
     use crate::load::{
-        handle::tests::{failed, ok},
+        received::tests::{failed, ok},
         record::Failure,
     };
 
