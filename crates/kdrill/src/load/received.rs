@@ -90,8 +90,10 @@ pub(super) async fn listen(
                 let _ = greet.take().map(|greet| greet.send(()));
             }
             (Ok(Line::Request(record)), Some(clock)) => {
-                let mut held = received.lock().unwrap_or_else(PoisonError::into_inner);
- let step = held.take(&record, clock);
+                let step = received
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take(&record, clock);
                 // Only now: whoever waits for progress looks at what was received meanwhile.
                 if let Some(step) = step {
                     step.note(&progress);
