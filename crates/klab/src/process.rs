@@ -72,7 +72,7 @@ pub fn members(folder: &Path) -> Result<Vec<Member>> {
             continue;
         };
         // A process may end while we look at it: then there is nothing to read.
-        let Ok(environment) = fs::read(entry.path().join("environ")) else {
+        let Ok(environment) = environment(&entry.path()) else {
             continue;
         };
         let Some(role) = environment
@@ -109,6 +109,23 @@ pub fn switch(folder: &Path) -> Result<Option<Member>> {
     Ok(members(folder)?
         .into_iter()
         .find(|member| member.role == crate::net::SWITCH_ROLE))
+}
+
+/// A process that is just being started has neither environment nor command
+/// line for a moment, unlike a kernel thread or a zombie, which has no program
+/// either: asked again, so that no scan misses it.
+fn environment(process: &Path) -> io::Result<Vec<u8>> {
+    for _ in 0..100 {
+        let environment = fs::read(process.join("environ"))?;
+        let starting = environment.is_empty()
+            && fs::read(process.join("cmdline"))?.is_empty()
+            && fs::read_link(process.join("exe")).is_ok();
+        if !starting {
+            return Ok(environment);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(Vec::new())
 }
 
 fn command_line(process: &Path) -> io::Result<Vec<String>> {
