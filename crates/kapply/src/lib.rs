@@ -40,6 +40,7 @@ pub mod discover;
 pub mod error;
 pub mod interrupt;
 pub mod object;
+pub mod plan;
 pub mod problem;
 pub mod report;
 pub mod resolve;
