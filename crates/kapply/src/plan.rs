@@ -3,6 +3,8 @@
 //! An object that is proved unchanged costs no request; whatever cannot be
 //! proved is asked of the server with a dry run.
 
+pub mod prove;
+
 use std::fmt;
 
 use serde_json::Value;
