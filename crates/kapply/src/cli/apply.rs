@@ -18,7 +18,7 @@ use crate::{
     plan::{Check, plan},
     report::{json, progress::Progress, text},
     resolve::Target,
-    schema::Schemas,
+    schema,
     wait::{self, WaitReport},
 };
 
@@ -91,7 +91,7 @@ impl ApplyCommand {
         } else {
             Check::Updates
         };
-        let schemas = Schemas::default();
+        let schemas = schema::of_targets(cluster, targets).await;
         let plan = plan(
             cluster,
             targets,
