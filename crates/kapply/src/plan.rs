@@ -7,6 +7,7 @@ mod ask;
 mod immutable;
 mod planner;
 pub mod prove;
+mod takeover;
 
 use std::fmt;
 
