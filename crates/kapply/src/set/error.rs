@@ -1,6 +1,7 @@
 //! Why a set cannot be used; nothing has been changed then.
 
 use super::{parent::Parent, tooling::Tooling};
+use crate::connect::RequestError;
 
 /// Why a set cannot be used, or its members not be found.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,16 @@ pub enum SetError {
         /// The parent.
         parent: Parent,
     },
+    /// The parent's namespace does not exist.
+    #[error(
+        "{parent} cannot be written before anything is applied, because its namespace does not exist; create it (`kubectl create namespace {namespace}`) or add it to the input"
+    )]
+    NoNamespace {
+        /// The parent.
+        parent: Parent,
+        /// The namespace.
+        namespace: String,
+    },
     /// A request failed.
     #[error("cannot {what}: {cause}")]
     Request {
@@ -70,6 +81,13 @@ pub enum SetError {
 }
 
 impl SetError {
+    pub(crate) fn request(what: String, error: &RequestError) -> Self {
+        Self::Request {
+            what,
+            cause: error.to_string(),
+        }
+    }
+
     /// Whether a guard refused (exit code 5), as opposed to an error (2).
     #[must_use]
     pub fn is_guard(&self) -> bool {

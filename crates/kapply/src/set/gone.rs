@@ -5,10 +5,11 @@
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::Value;
 
-use super::{SetError, list::{self, Part}, reach::GroupKind};
+use super::{SetError, reach::GroupKind};
 use crate::{
     connect::{Cluster, RequestError},
     discover::Catalog,
+    live,
 };
 
 /// What became of a kind that is not served.
@@ -32,7 +33,10 @@ pub(crate) async fn absences(
     if let Some(kind) = kinds.iter().find(|kind| catalog.is_unsure_of(&kind.group)) {
         return Err(SetError::Unserved {
             kind: kind.to_string(),
-            reason: format!("the API service of {} does not answer (see `kubectl get apiservices`)", kind.group),
+            reason: format!(
+                "the API service of {} does not answer (see `kubectl get apiservices`)",
+                kind.group
+            ),
         });
     }
     if kinds.is_empty() {
@@ -40,27 +44,40 @@ pub(crate) async fn absences(
     }
     let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
     let resource = ApiResource::from_gvk_with_plural(&gvk, "customresourcedefinitions");
-    let definitions = match list::list(cluster, &resource, None, "", Part::Whole).await {
-        Ok(definitions) => definitions,
+    let mut definitions = Vec::new();
+    match live::list(cluster, &resource, None, "", |live| {
+        definitions.push(live.value)
+    })
+    .await
+    {
+        Ok(()) => {}
         Err(RequestError::Status(status)) if status.code == 403 => {
-            return Ok(kinds.into_iter().map(|kind| (kind, Absence::Unknown)).collect());
+            return Ok(kinds
+                .into_iter()
+                .map(|kind| (kind, Absence::Unknown))
+                .collect());
         }
         Err(error) => {
-            return Err(SetError::Request {
-                what: "list the definitions, to see which kinds of the set are gone".to_owned(),
-                cause: error.to_string(),
-            });
+            let what = "list the definitions, to see which kinds of the set are gone";
+            return Err(SetError::request(what.to_owned(), &error));
         }
-    };
+    }
     let defines = |definition: &Value, kind: &GroupKind| {
         let spec = &definition["spec"];
         spec["group"] == kind.group.as_str() && spec["names"]["kind"] == kind.kind.as_str()
     };
-    if let Some(kind) = kinds.iter().find(|kind| definitions.iter().any(|definition| defines(definition, kind))) {
+    if let Some(kind) = kinds.iter().find(|kind| {
+        definitions
+            .iter()
+            .any(|definition| defines(definition, kind))
+    }) {
         return Err(SetError::Unserved {
             kind: kind.to_string(),
             reason: "its definition serves no version at the moment".to_owned(),
         });
     }
-    Ok(kinds.into_iter().map(|kind| (kind, Absence::Gone)).collect())
+    Ok(kinds
+        .into_iter()
+        .map(|kind| (kind, Absence::Gone))
+        .collect())
 }

@@ -3,18 +3,15 @@
 
 use std::fmt;
 
-use http::Request;
-use kube::{api::DynamicObject, core::ApiResource};
-use serde_json::Value;
+use kube::core::ApiResource;
 
 use super::{SetError, SetRef, id, marks};
 use crate::{
-    connect::{Cluster, RequestError, Retry},
+    connect::Cluster,
     discover::Catalog,
+    live::{self, Part},
+    plan::Live,
 };
-
-/// Asks for nothing but the metadata of an object.
-const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// The name of a set's parent object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +29,12 @@ impl Parent {
     #[must_use]
     pub fn id(&self) -> String {
         let namespace = self.namespace.as_deref().unwrap_or_default();
-        id::id(&self.name, namespace, &self.resource.kind, &self.resource.group)
+        id::id(
+            &self.name,
+            namespace,
+            &self.resource.kind,
+            &self.resource.group,
+        )
     }
 
     /// Whether it is made when it is missing. Custom resources are their users'.
@@ -41,16 +43,14 @@ impl Parent {
     }
 
     pub(crate) fn path(&self) -> String {
-        let collection = DynamicObject::url_path(&self.resource, self.namespace.as_deref());
+        let collection = live::collection(&self.resource, self.namespace.as_deref());
         format!("{collection}/{}", self.name)
     }
 
-    /// The object's metadata as a whole object without the rest; `None` if it does not exist.
-    pub(crate) async fn read(&self, cluster: &Cluster) -> Result<Option<Value>, SetError> {
-        read_metadata(cluster, &self.path()).await.map_err(|cause| SetError::Request {
-            what: format!("read {self}"),
-            cause,
-        })
+    /// The object's metadata; `None` if it does not exist.
+    pub(crate) async fn read(&self, cluster: &Cluster) -> Result<Option<Live>, SetError> {
+        let found = live::get_part(cluster, &self.path(), Part::Metadata).await;
+        found.map_err(|error| SetError::request(format!("read {self}"), &error))
     }
 }
 
@@ -85,7 +85,10 @@ pub(crate) async fn locate(
         reason,
     };
     let Some(known) = catalog.by_resource(&reference.resource) else {
-        let reason = format!("the cluster serves no resource `{}`; a bare NAME is a Secret", reference.resource);
+        let reason = format!(
+            "the cluster serves no resource `{}`; a bare NAME is a Secret",
+            reference.resource
+        );
         return Err(refuse(reason));
     };
     if known.namespaced && namespace.is_none() {
@@ -115,22 +118,17 @@ fn is_built_in(resource: &ApiResource) -> bool {
 async fn is_parent_type(cluster: &Cluster, resource: &ApiResource) -> Result<bool, SetError> {
     let name = format!("{}.{}", resource.plural, resource.group);
     let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
-    let definition = read_metadata(cluster, &path).await.map_err(|cause| SetError::Request {
-        what: format!("read the definition {name}, which says whether its objects can be parents of sets"),
-        cause,
-    })?;
-    let labels = definition.as_ref().and_then(|found| found.pointer("/metadata/labels"));
-    Ok(labels.is_some_and(|labels| labels.get(marks::PARENT_TYPE).is_some()))
-}
-
-async fn read_metadata(cluster: &Cluster, path: &str) -> Result<Option<Value>, String> {
-    let request = Request::get(path).header("accept", METADATA).body(Vec::new());
-    let request = request.map_err(|error| error.to_string())?;
-    match cluster.send(&request, Retry::Transient).await {
-        Ok(reply) => serde_json::from_slice(&reply.body)
-            .map(Some)
-            .map_err(|error| format!("the answer is no object ({error})")),
-        Err(RequestError::Status(status)) if status.code == 404 => Ok(None),
-        Err(error) => Err(error.to_string()),
-    }
+    let definition = live::get_part(cluster, &path, Part::Metadata)
+        .await
+        .map_err(|error| {
+            let what = format!(
+                "read the definition {name}, which says whether its objects can be parents of sets"
+            );
+            SetError::request(what, &error)
+        })?;
+    Ok(definition.is_some_and(|found| {
+        found.value["metadata"]["labels"]
+            .get(marks::PARENT_TYPE)
+            .is_some()
+    }))
 }

@@ -90,10 +90,16 @@ pub(crate) fn record(
         tooling: tooling.parse().unwrap_or_else(|never| match never {}),
         reach: Reach {
             kinds,
-            namespaces: others.map(str::to_owned).chain(parent.namespace.clone()).collect(),
+            namespaces: others
+                .map(str::to_owned)
+                .chain(parent.namespace.clone())
+                .collect(),
         },
         uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
-        version: metadata["resourceVersion"].as_str().unwrap_or_default().to_owned(),
+        version: metadata["resourceVersion"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
         annotations,
     })
 }
@@ -127,7 +133,10 @@ mod tests {
         for (pointer, value) in changes {
             let (part, key) = pointer.split_once('|').unwrap();
             if value.is_null() {
-                object["metadata"][part].as_object_mut().unwrap().remove(key);
+                object["metadata"][part]
+                    .as_object_mut()
+                    .unwrap()
+                    .remove(key);
             } else {
                 object["metadata"][part][key] = value.clone();
             }
@@ -136,7 +145,9 @@ mod tests {
     }
 
     fn fails(changes: &[(&str, Value)]) -> String {
-        record(&parent(), &object(changes), &catalog(), false).unwrap_err().to_string()
+        record(&parent(), &object(changes), &catalog(), false)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -150,7 +161,16 @@ mod tests {
 
     #[test]
     fn an_empty_set_has_no_kinds_and_only_its_own_namespace() {
-        let changes = [("annotations|applyset.kubernetes.io/contains-group-kinds", json!("")), ("annotations|applyset.kubernetes.io/additional-namespaces", json!(null))];
+        let changes = [
+            (
+                "annotations|applyset.kubernetes.io/contains-group-kinds",
+                json!(""),
+            ),
+            (
+                "annotations|applyset.kubernetes.io/additional-namespaces",
+                json!(null),
+            ),
+        ];
         let found = record(&parent(), &object(&changes), &catalog(), false).unwrap();
         assert!(found.reach.kinds.is_empty());
         assert_eq!(found.reach.namespaces_text(None), "test");
@@ -158,18 +178,47 @@ mod tests {
 
     #[test]
     fn what_is_no_parent_or_another_one_is_refused() {
-        assert!(fails(&[("annotations|applyset.kubernetes.io/tooling", json!(null))]).contains("no tool has made it a parent"));
-        assert!(fails(&[("labels|applyset.kubernetes.io/id", json!(null))]).contains("add the label with the value applyset-0eFH"));
-        assert!(fails(&[("labels|applyset.kubernetes.io/id", json!("applyset-x-v1"))]).contains("is applyset-x-v1, but has to be"));
+        assert!(
+            fails(&[("annotations|applyset.kubernetes.io/tooling", json!(null))])
+                .contains("no tool has made it a parent")
+        );
+        assert!(
+            fails(&[("labels|applyset.kubernetes.io/id", json!(null))])
+                .contains("add the label with the value applyset-0eFH")
+        );
+        assert!(
+            fails(&[("labels|applyset.kubernetes.io/id", json!("applyset-x-v1"))])
+                .contains("is applyset-x-v1, but has to be")
+        );
     }
 
     #[test]
     fn kinds_come_from_the_older_annotation_or_from_discovery() {
-        let kinds = ("annotations|applyset.kubernetes.io/contains-group-kinds", json!(null));
-        let older = |value| [kinds.clone(), ("annotations|applyset.kubernetes.io/contains-group-resources", json!(value))];
-        let found = record(&parent(), &object(&older("configmaps,deployments.apps")), &catalog(), false).unwrap();
+        let kinds = (
+            "annotations|applyset.kubernetes.io/contains-group-kinds",
+            json!(null),
+        );
+        let older = |value| {
+            [
+                kinds.clone(),
+                (
+                    "annotations|applyset.kubernetes.io/contains-group-resources",
+                    json!(value),
+                ),
+            ]
+        };
+        let found = record(
+            &parent(),
+            &object(&older("configmaps,deployments.apps")),
+            &catalog(),
+            false,
+        )
+        .unwrap();
         assert_eq!(found.reach.kinds_text(), "ConfigMap,Deployment.apps");
-        assert!(fails(&older("widgets.example.com")).contains("widgets.example.com, which the cluster does not serve"));
+        assert!(
+            fails(&older("widgets.example.com"))
+                .contains("widgets.example.com, which the cluster does not serve")
+        );
         assert!(fails(std::slice::from_ref(&kinds)).contains("let --adopt look at every kind"));
         let found = record(&parent(), &object(&[kinds]), &catalog(), true).unwrap();
         assert_eq!(found.reach.kinds.len(), 2);

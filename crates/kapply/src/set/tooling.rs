@@ -61,7 +61,10 @@ mod tests {
         let Ok(other) = "kapply/v99.0.0-rc.1".parse::<Tooling>();
         assert!(other.is_own());
         let Ok(nested) = "example.com/tool/v1".parse::<Tooling>();
-        assert_eq!((nested.name.as_str(), nested.version.as_str()), ("example.com/tool", "v1"));
+        assert_eq!(
+            (nested.name.as_str(), nested.version.as_str()),
+            ("example.com/tool", "v1")
+        );
         let Ok(bare) = "helm".parse::<Tooling>();
         assert_eq!((bare.to_string().as_str(), bare.is_own()), ("helm", false));
     }
