@@ -3,5 +3,6 @@
 pub mod conflict;
 pub mod json;
 pub mod progress;
+pub mod set;
 pub mod text;
 pub mod yaml;

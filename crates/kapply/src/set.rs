@@ -11,6 +11,7 @@
 pub mod claims;
 mod error;
 mod gone;
+mod guard;
 mod id;
 pub mod inventory;
 pub(crate) mod marks;
@@ -25,13 +26,14 @@ mod write;
 
 pub use self::{
     error::SetError,
+    guard::{Allow, AllowPrune},
     id::SetRef,
     members::Member,
     parent::Parent,
     prune::remaining,
     reach::{GroupKind, Reach},
     tooling::Tooling,
-    verdict::{Allow, AllowPrune, verdicts},
+    verdict::verdicts,
     write::WriteOptions,
 };
 use self::{gone::Absence, record::Record};

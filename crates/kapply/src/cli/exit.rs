@@ -13,6 +13,8 @@ pub enum Exit {
     Done = 0,
     /// The input or a request was refused, or nothing could be reached.
     Error = 2,
+    /// A guard refused; nothing was changed.
+    Refused = 5,
     /// Other managers own fields of an object.
     Conflict = 3,
     /// Something failed to get ready, or the time was up.
