@@ -8,11 +8,12 @@ mod input;
 mod output;
 mod pages;
 mod planning;
+mod pruning;
 mod render;
 mod set_flags;
 mod sets;
 mod signal;
-mod status;
+
 mod wait;
 
 use std::io::IsTerminal as _;
@@ -21,7 +22,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 pub use self::exit::Exit;
-use crate::{connect::ConnectOptions, error::Error};
+use crate::{connect::ConnectOptions, error::Error, set::SetError};
 
 const EXIT_CODES: &str = "Exit codes:
   0 done   2 error   3 conflict with another field manager
@@ -82,9 +83,7 @@ enum Command {
     /// List the sets of objects that are applied and pruned together
     #[command(after_help = sets::EXAMPLES)]
     Sets(sets::SetsCommand),
-    /// Say how the objects of manifests or of a set are
-    #[command(after_help = status::EXAMPLES)]
-    Status(status::StatusCommand),
+
     /// Print a completion script for a shell
     #[command(after_help = PAGES_EXAMPLES)]
     Completions(pages::CompletionsCommand),
@@ -125,7 +124,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Wait(command) => command.run(&cli.connect).await,
         Command::Delete(command) => command.run(&cli.connect).await,
         Command::Sets(command) => command.run(&cli.connect).await,
-        Command::Status(command) => command.run(&cli.connect).await,
+
         Command::Render(command) => command.run(&cli.connect).await,
         Command::Completions(command) => {
             command.run();
@@ -147,7 +146,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 }
 
 fn report(error: &Error) {
-    if let Error::Input(problems) | Error::Guard(problems) = error {
+    if let Error::Input(problems)
+    | Error::Guard(problems)
+    | Error::Set(SetError::Refused(problems)) = error
+    {
         problems
             .0
             .iter()

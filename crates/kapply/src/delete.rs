@@ -189,10 +189,10 @@ impl<Observe: FnMut(&Victim, Word<'_>)> Run<'_, Observe> {
             .buffer_unordered(options.concurrency.max(1));
         let mut going = BTreeSet::new();
         while let Some((index, fate)) = sent.next().await {
-            if options.wait && matches!(fate, Fate::Held(_)) {
-                going.insert(index);
-            } else {
-                self.finish(index, fate);
+            match fate {
+                Fate::Held(_) if options.wait => drop(going.insert(index)),
+                Fate::Held(reason) => self.finish(index, Fate::Going(reason)),
+                fate => self.finish(index, fate),
             }
         }
         self.wait(going).await;
@@ -248,7 +248,7 @@ impl<Observe: FnMut(&Victim, Word<'_>)> Run<'_, Observe> {
             .iter()
             .find(|(_, fate)| matches!(fate, Fate::Held(_) | Fate::Failed(_)))?;
         let victim = &self.victims[*index];
-        Some(format!("{} has to be gone before it", fate::name(victim)))
+        Some(format!("{} has to be gone before it", victim))
     }
 
     /// What is left in a namespace or of a definition's kind, so that this has to stay.
@@ -271,10 +271,7 @@ impl<Observe: FnMut(&Victim, Word<'_>)> Run<'_, Observe> {
             .fates
             .iter()
             .find(|(other, fate)| stays(fate) && holds(&self.victims[**other]))?;
-        Some(format!(
-            "{} could not be deleted",
-            fate::name(&self.victims[*other])
-        ))
+        Some(format!("{} could not be deleted", self.victims[*other]))
     }
 
     fn finish(&mut self, index: usize, fate: Fate) {

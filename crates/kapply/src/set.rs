@@ -9,6 +9,7 @@
 //! [`ApplySet::prune`], [`ApplySet::narrow`].
 
 pub mod claims;
+pub mod dissolve;
 mod error;
 mod gone;
 mod guard;

@@ -2,6 +2,7 @@
 
 use crate::{
     apply::{Applied, Outcome},
+    delete::Fate,
     wait::End,
 };
 
@@ -36,6 +37,34 @@ pub(super) fn code(results: &[Applied], wait: Option<End>, interrupted: bool) ->
     } else {
         wait.map_or(Exit::Done, waited)
     }
+}
+
+/// The one of several that counts.
+pub(super) fn first(codes: impl IntoIterator<Item = Exit>) -> Exit {
+    const ORDER: [Exit; 5] = [
+        Exit::Interrupted,
+        Exit::Error,
+        Exit::Refused,
+        Exit::Conflict,
+        Exit::NotReady,
+    ];
+    let codes: Vec<_> = codes.into_iter().collect();
+    ORDER
+        .into_iter()
+        .find(|exit| codes.contains(exit))
+        .unwrap_or(Exit::Done)
+}
+
+/// The code of a deletion: errors before what is not gone.
+pub(super) fn deleted(fates: &[Fate], interrupted: bool) -> Exit {
+    first(fates.iter().map(|fate| match fate {
+        Fate::Failed(_) => Exit::Error,
+        Fate::Held(_) | Fate::Skipped(_) if interrupted => Exit::Interrupted,
+        Fate::Held(_) | Fate::Skipped(_) => Exit::NotReady,
+        Fate::Deleted | Fate::Missing | Fate::Released | Fate::Going(_) | Fate::Kept(_) => {
+            Exit::Done
+        }
+    }))
 }
 
 /// The code of a wait.

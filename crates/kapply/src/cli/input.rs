@@ -50,20 +50,18 @@ impl Input {
         &self,
         options: &ConnectOptions,
     ) -> Result<(Cluster, Vec<Target>), Error> {
-        let prepared = self.prepared(options, decode).await?;
+        let prepared = self.prepared(options, false).await?;
         Ok((prepared.cluster, prepared.targets))
     }
 
-    /// The same where an input without any object has a meaning.
-    pub(super) async fn maybe_none(&self, options: &ConnectOptions) -> Result<Prepared, Error> {
-        self.prepared(options, decode_any).await
-    }
-
-    async fn prepared(
+    /// The same with what the cluster serves; `may_be_empty` where an input
+    /// without any object has a meaning.
+    pub(super) async fn prepared(
         &self,
         options: &ConnectOptions,
-        decode: fn(&[source::Source]) -> Result<Vec<Object>, Problems>,
+        may_be_empty: bool,
     ) -> Result<Prepared, Error> {
+        let decode = if may_be_empty { decode_any } else { decode };
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
         let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;

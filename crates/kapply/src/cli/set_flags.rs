@@ -9,7 +9,6 @@ use crate::{
     error::Error,
     plan::{Plan, Verdict},
     problem::{Problem, Problems},
-    report,
     set::{self, Access, Allow, AllowPrune, ApplySet, OpenOptions, SetRef, claims},
 };
 
@@ -27,7 +26,13 @@ pub(super) struct SetFlags {
     #[arg(long, requires = "applyset")]
     pub(super) prune: bool,
     /// Prune also what a guard refuses (repeatable, or comma-separated)
-    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',', requires = "prune")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        requires = "prune"
+    )]
     allow_prune: Vec<Allow>,
     /// Take over the set from another tool, or objects from other sets
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "set")]
@@ -55,7 +60,11 @@ impl SetFlags {
         connect: &ConnectOptions,
         prepared: &mut Prepared,
     ) -> Result<Option<ApplySet>, Error> {
-        let Prepared { cluster, catalog, targets } = prepared;
+        let Prepared {
+            cluster,
+            catalog,
+            targets,
+        } = prepared;
         let Some(reference) = &self.applyset else {
             return Ok(None);
         };
@@ -67,10 +76,16 @@ impl SetFlags {
         }
         let options = OpenOptions {
             namespace: connect.namespace.clone(),
-            access: if self.adopt.contains(&Adopt::Set) { Access::Adopt } else { Access::Change },
+            access: if self.adopt.contains(&Adopt::Set) {
+                Access::Adopt
+            } else {
+                Access::Change
+            },
         };
         let set = ApplySet::open(cluster, catalog, reference, &options).await?;
-        set.notes().iter().for_each(|note| output::line(&format!("note: {note}")));
+        set.notes()
+            .iter()
+            .for_each(|note| output::line(&format!("note: {note}")));
         set.label(targets)?;
         if let Some(tooling) = set.tooling().filter(|tooling| !tooling.is_own()) {
             let members = set.members(cluster, catalog, &[]).await?;
@@ -79,11 +94,12 @@ impl SetFlags {
                 set.parent(),
                 members.len()
             ));
-            for member in members.iter().take(MAX_MEMBERS) {
-                output::line(&format!("  {}", report::set::name(&member.resource, &member.live)));
+            let more = members.len().saturating_sub(MAX_MEMBERS);
+            for member in members.into_iter().take(MAX_MEMBERS) {
+                output::line(&format!("  {}", member.victim(set.id())));
             }
-            if members.len() > MAX_MEMBERS {
-                output::line(&format!("  and {} more", members.len() - MAX_MEMBERS));
+            if more > 0 {
+                output::line(&format!("  and {more} more"));
             }
         }
         Ok(Some(set))
@@ -99,7 +115,11 @@ impl SetFlags {
         prepared: &Prepared,
         plan: &mut Plan,
     ) -> Result<(), Error> {
-        let Prepared { cluster, catalog, targets } = prepared;
+        let Prepared {
+            cluster,
+            catalog,
+            targets,
+        } = prepared;
         let mut refused = Problems::default();
         if !self.adopt.contains(&Adopt::Objects) {
             let claims = claims::claims(targets, plan);
@@ -111,8 +131,10 @@ impl SetFlags {
         }
         for prune in &plan.prunes {
             if let Verdict::Refused(reason) = &prune.verdict {
-                let name = report::set::name(&prune.resource, &prune.live);
-                refused.0.push(Problem::general(format!("{name} would be pruned: {reason}")));
+                let name = prune.victim("");
+                refused.0.push(Problem::general(format!(
+                    "{name} would be pruned: {reason}"
+                )));
             }
         }
         refused.or(()).map_err(Error::Guard)

@@ -36,10 +36,14 @@ impl SetsCommand {
         if self.output == Results::Json {
             output::answer(&format!("{:#}", report::set::sets(&sets)));
         } else if sets.is_empty() {
-            let place = namespace.map_or_else(String::new, |name| format!(" in namespace {name} (-A looks into all)"));
+            let place = namespace.map_or_else(String::new, |name| {
+                format!(" in namespace {name} (-A looks into all)")
+            });
             output::line(&format!("there is no set{place}"));
         } else {
-            report::set::table(&sets).iter().for_each(|line| output::answer(line));
+            report::set::table(&sets)
+                .iter()
+                .for_each(|line| output::answer(line));
         }
         for listed in &sets {
             let faults = listed.faults.iter().chain(listed.members.as_ref().err());

@@ -9,6 +9,10 @@ pub enum Fate {
     Deleted,
     /// It was gone already.
     Missing,
+    /// It is no member any more, and stays.
+    Released,
+    /// The server accepted the deletion, and nobody waits for the end.
+    Going(String),
     /// The server accepted the deletion, but something holds the object.
     Held(String),
     /// It stays, because it is not what was judged any more, or because of what it holds.
@@ -26,6 +30,8 @@ impl Fate {
         match self {
             Self::Deleted => "deleted",
             Self::Missing => "missing",
+            Self::Released => "released",
+            Self::Going(_) => "deleting",
             Self::Held(_) => "held",
             Self::Kept(_) => "kept",
             Self::Failed(_) => "failed",
@@ -43,8 +49,9 @@ impl Fate {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Deleted | Self::Missing => None,
-            Self::Held(reason)
+            Self::Deleted | Self::Missing | Self::Released => None,
+            Self::Going(reason)
+            | Self::Held(reason)
             | Self::Kept(reason)
             | Self::Failed(reason)
             | Self::Skipped(reason) => Some(reason),
@@ -61,21 +68,30 @@ pub enum Word<'fate> {
     Ended(&'fate Fate),
 }
 
-/// `deployment.apps/web (namespace shop)`
-pub(crate) fn name(victim: &Victim) -> String {
-    victim.to_string()
+impl Victim {
+    /// `deployment.apps/web`
+    #[must_use]
+    pub fn label(&self) -> String {
+        let kind = self.resource.kind.to_lowercase();
+        if self.resource.group.is_empty() {
+            format!("{kind}/{}", self.live.name())
+        } else {
+            format!("{kind}.{}/{}", self.resource.group, self.live.name())
+        }
+    }
+
+    /// ` (namespace shop)`, or nothing for an object of the cluster.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.live
+            .namespace()
+            .map(|namespace| format!(" (namespace {namespace})"))
+            .unwrap_or_default()
+    }
 }
 
 impl std::fmt::Display for Victim {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}", self.resource.kind.to_lowercase())?;
-        if !self.resource.group.is_empty() {
-            write!(out, ".{}", self.resource.group)?;
-        }
-        write!(out, "/{}", self.live.name())?;
-        match self.live.namespace() {
-            Some(namespace) => write!(out, " (namespace {namespace})"),
-            None => Ok(()),
-        }
+        write!(out, "{}{}", self.label(), self.place())
     }
 }

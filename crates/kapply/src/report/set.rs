@@ -11,26 +11,21 @@ use crate::{
     set::{ApplySet, inventory::Listed},
 };
 
-/// `deployment.apps/web (namespace shop)`
-#[must_use]
-pub fn name(resource: &ApiResource, live: &Live) -> String {
-    let victim = Victim {
-        live: Live {
-            value: json!({"metadata": {"name": live.name(), "namespace": live.namespace()}}),
-        },
-        resource: resource.clone(),
-        member_of: None,
-    };
-    victim.to_string()
-}
+/// The names of all fates.
+const FATES: [&str; 8] = [
+    "deleted", "missing", "released", "deleting", "kept", "held", "failed", "skipped",
+];
 
 /// The line for an object that is gone or stays as was meant; `None` for what went wrong.
 #[must_use]
-pub fn ended(name: &str, fate: &Fate, gone: &str, dry_run: bool) -> Option<String> {
+pub fn ended(victim: &Victim, fate: &Fate, gone: &str, dry_run: bool) -> Option<String> {
+    let (label, place) = (victim.label(), victim.place());
     let mut line = match fate {
-        Fate::Deleted => format!("{name} {gone}"),
-        Fate::Missing => format!("{name} is not there"),
-        Fate::Kept(reason) => format!("{name} kept: {reason}"),
+        Fate::Deleted => format!("{label} {gone}{place}"),
+        Fate::Missing => format!("{label} missing{place}"),
+        Fate::Released => format!("{label} released{place}"),
+        Fate::Going(reason) => format!("{label} deleting{place}: {reason}"),
+        Fate::Kept(reason) => format!("{label} kept{place}: {reason}"),
         Fate::Held(_) | Fate::Failed(_) | Fate::Skipped(_) => return None,
     };
     if dry_run {
@@ -41,12 +36,12 @@ pub fn ended(name: &str, fate: &Fate, gone: &str, dry_run: bool) -> Option<Strin
 
 /// The line for an object that could not be deleted; `None` for what went well.
 #[must_use]
-pub fn not_ended(name: &str, fate: &Fate) -> Option<String> {
+pub fn not_ended(victim: &Victim, fate: &Fate) -> Option<String> {
     match fate {
-        Fate::Held(reason) => Some(format!("not gone yet: {name}: {reason}")),
-        Fate::Failed(reason) => Some(format!("error: {name}: {reason}")),
-        Fate::Skipped(reason) => Some(format!("skipped: {name}: {reason}")),
-        Fate::Deleted | Fate::Missing | Fate::Kept(_) => None,
+        Fate::Held(reason) => Some(format!("not gone yet: {victim}: {reason}")),
+        Fate::Failed(reason) => Some(format!("error: {victim}: {reason}")),
+        Fate::Skipped(reason) => Some(format!("skipped: {victim}: {reason}")),
+        Fate::Deleted | Fate::Missing | Fate::Released | Fate::Going(_) | Fate::Kept(_) => None,
     }
 }
 
@@ -54,7 +49,7 @@ pub fn not_ended(name: &str, fate: &Fate) -> Option<String> {
 #[must_use]
 pub fn counts(fates: &[Fate], gone: &str) -> String {
     let mut text = String::new();
-    for name in ["deleted", "missing", "kept", "held", "failed", "skipped"] {
+    for name in FATES {
         let count = fates.iter().filter(|fate| fate.name() == name).count();
         if count > 0 {
             let comma = if text.is_empty() { "" } else { ", " };
@@ -70,27 +65,31 @@ pub fn counts(fates: &[Fate], gone: &str) -> String {
 #[must_use]
 pub fn deleted(victims: &[Victim], fates: &[Fate]) -> Value {
     let objects = victims.iter().zip(fates);
-    let objects: Vec<_> = objects.map(|(victim, fate)| entry(&victim.resource, &victim.live, fate)).collect();
+    let objects: Vec<_> = objects
+        .map(|(victim, fate)| entry(&victim.resource, &victim.live, fate))
+        .collect();
     json!({"objects": objects, "summary": summary(fates)})
 }
 
 /// The prunes of an apply, each with what became of it; before it, with the verdict.
 #[must_use]
 pub fn prunes(prunes: &[Prune], fates: Option<&[Fate]>) -> Value {
-    let entries = prunes.iter().enumerate().map(|(index, prune)| match fates.and_then(|fates| fates.get(index)) {
-        Some(fate) => entry(&prune.resource, &prune.live, fate),
-        None => {
-            let mut entry = identity(&prune.resource, &prune.live);
-            let (outcome, reason) = match &prune.verdict {
-                Verdict::Delete => ("not pruned", None),
-                Verdict::Keep(reason) => ("kept", Some(reason)),
-                Verdict::Refused(reason) => ("refused", Some(reason)),
-            };
-            entry["outcome"] = outcome.into();
-            if let Some(reason) = reason {
-                entry["reason"] = reason.as_str().into();
+    let entries = prunes.iter().enumerate().map(|(index, prune)| {
+        match fates.and_then(|fates| fates.get(index)) {
+            Some(fate) => entry(&prune.resource, &prune.live, fate),
+            None => {
+                let mut entry = identity(&prune.resource, &prune.live);
+                let (outcome, reason) = match &prune.verdict {
+                    Verdict::Delete => ("not pruned", None),
+                    Verdict::Keep(reason) => ("kept", Some(reason)),
+                    Verdict::Refused(reason) => ("refused", Some(reason)),
+                };
+                entry["outcome"] = outcome.into();
+                if let Some(reason) = reason {
+                    entry["reason"] = reason.as_str().into();
+                }
+                entry
             }
-            entry
         }
     });
     entries.collect()
@@ -132,23 +131,67 @@ pub fn table(sets: &[Listed]) -> Vec<String> {
     let row = |listed: &Listed| {
         let parent = &listed.parent;
         let kinds: Vec<_> = listed.reach.kinds.iter().map(ToString::to_string).collect();
-        let others: Vec<_> = listed.reach.namespaces.iter().filter(|name| Some(*name) != parent.namespace.as_ref()).cloned().collect();
-        let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
-        let kind = if parent.resource.group.is_empty() { String::new() } else { format!(".{}", parent.resource.group) };
+        let others: Vec<_> = listed
+            .reach
+            .namespaces
+            .iter()
+            .filter(|name| Some(*name) != parent.namespace.as_ref())
+            .cloned()
+            .collect();
+        let or_dash = |text: String| {
+            if text.is_empty() {
+                "-".to_owned()
+            } else {
+                text
+            }
+        };
+        let kind = if parent.resource.group.is_empty() {
+            String::new()
+        } else {
+            format!(".{}", parent.resource.group)
+        };
         [
             parent.namespace.clone().unwrap_or_else(|| "-".to_owned()),
-            format!("{}{kind}/{}", parent.resource.kind.to_lowercase(), parent.name),
-            listed.tooling.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string),
-            listed.members.as_ref().map_or_else(|_| "?".to_owned(), ToString::to_string),
+            format!(
+                "{}{kind}/{}",
+                parent.resource.kind.to_lowercase(),
+                parent.name
+            ),
+            listed
+                .tooling
+                .as_ref()
+                .map_or_else(|| "?".to_owned(), ToString::to_string),
+            listed
+                .members
+                .as_ref()
+                .map_or_else(|_| "?".to_owned(), ToString::to_string),
             or_dash(kinds.join(",")),
             or_dash(others.join(",")),
         ]
     };
-    let head = ["NAMESPACE", "SET", "TOOLING", "MEMBERS", "KINDS", "OTHER NAMESPACES"].map(str::to_owned);
+    let head = [
+        "NAMESPACE",
+        "SET",
+        "TOOLING",
+        "MEMBERS",
+        "KINDS",
+        "OTHER NAMESPACES",
+    ]
+    .map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head).chain(sets.iter().map(row)).collect();
-    let widths: Vec<_> = (0..6).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<_> = (0..6)
+        .map(|column| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     let line = |row: &[String; 6]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         cells.collect::<Vec<_>>().join("   ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
@@ -168,7 +211,10 @@ fn entry(resource: &ApiResource, live: &Live, fate: &Fate) -> Value {
 }
 
 fn summary(fates: &[Fate]) -> Value {
-    let names = ["deleted", "missing", "kept", "held", "failed", "skipped"];
     let count = |name: &str| fates.iter().filter(|fate| fate.name() == name).count();
-    names.iter().map(|name| ((*name).to_owned(), count(name).into())).collect::<serde_json::Map<_, _>>().into()
+    FATES
+        .iter()
+        .map(|name| ((*name).to_owned(), count(name).into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

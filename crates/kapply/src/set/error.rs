@@ -1,7 +1,7 @@
 //! Why a set cannot be used; nothing has been changed then.
 
 use super::{parent::Parent, tooling::Tooling};
-use crate::connect::RequestError;
+use crate::{connect::RequestError, problem::Problems};
 
 /// Why a set cannot be used, or its members not be found.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +70,9 @@ pub enum SetError {
         /// The namespace.
         namespace: String,
     },
+    /// Guards refuse to delete members; each is named.
+    #[error("{0}")]
+    Refused(Problems),
     /// A request failed.
     #[error("cannot {what}: {cause}")]
     Request {
@@ -91,6 +94,6 @@ impl SetError {
     /// Whether a guard refused (exit code 5), as opposed to an error (2).
     #[must_use]
     pub fn is_guard(&self) -> bool {
-        matches!(self, Self::OtherTooling { .. })
+        matches!(self, Self::OtherTooling { .. } | Self::Refused(_))
     }
 }

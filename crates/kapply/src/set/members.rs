@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     connect::{Cluster, RequestError},
+    delete::Victim,
     discover::Catalog,
     live::{self, Part},
     plan::Live,
@@ -44,6 +45,16 @@ impl Member {
     #[must_use]
     pub fn controller(&self) -> Option<String> {
         controller(&self.live)
+    }
+
+    /// It as an object to delete.
+    #[must_use]
+    pub fn victim(self, set: &str) -> Victim {
+        Victim {
+            live: self.live,
+            resource: self.resource,
+            member_of: Some(set.to_owned()),
+        }
     }
 
     /// Its identity, whatever the version of its kind.

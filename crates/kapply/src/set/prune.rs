@@ -9,6 +9,18 @@ use crate::{
     resolve::Target,
 };
 
+impl Prune {
+    /// The member as an object to delete.
+    #[must_use]
+    pub fn victim(&self, set: &str) -> Victim {
+        Victim {
+            live: self.live.clone(),
+            resource: self.resource.clone(),
+            member_of: Some(set.to_owned()),
+        }
+    }
+}
+
 impl ApplySet {
     /// Deletes what is to go, as far as it still belongs to the set and to no
     /// controller, and gives back what became of each prune, in their order.
@@ -24,11 +36,7 @@ impl ApplySet {
         let victims: Vec<_> = prunes
             .iter()
             .filter(|prune| prune.verdict == Verdict::Delete)
-            .map(|prune| Victim {
-                live: prune.live.clone(),
-                resource: prune.resource.clone(),
-                member_of: Some(self.id().to_owned()),
-            })
+            .map(|prune| prune.victim(self.id()))
             .collect();
         let mut fates = delete::delete(cluster, &victims, options, interrupt, observe)
             .await
