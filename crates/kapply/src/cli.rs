@@ -13,6 +13,7 @@ mod render;
 mod set_flags;
 mod sets;
 mod signal;
+mod status;
 
 mod wait;
 
@@ -80,6 +81,9 @@ enum Command {
     /// Delete the objects of manifests, or a whole set
     #[command(after_help = delete::EXAMPLES)]
     Delete(delete::DeleteCommand),
+    /// Say how the objects of manifests, or the members of a set, are
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::StatusCommand),
     /// List the sets of objects that are applied and pruned together
     #[command(after_help = sets::EXAMPLES)]
     Sets(sets::SetsCommand),
@@ -123,6 +127,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Apply(command) => command.run(&cli.connect).await,
         Command::Wait(command) => command.run(&cli.connect).await,
         Command::Delete(command) => command.run(&cli.connect).await,
+        Command::Status(command) => command.run(&cli.connect).await,
         Command::Sets(command) => command.run(&cli.connect).await,
 
         Command::Render(command) => command.run(&cli.connect).await,

@@ -182,7 +182,7 @@ pub(crate) async fn list_part(
         let reply = cluster.send(&request, Retry::Transient).await?;
         let list: List = parse(&reply.body)?;
         drop(reply);
-        for mut value in list.items {
+        for mut value in list.items.unwrap_or_default() {
             // The items of a list leave out what the list says of all.
             if let Some(object) = value.as_object_mut() {
                 object.insert(
@@ -217,7 +217,8 @@ pub(crate) fn query_value(text: &str) -> String {
 struct List {
     #[serde(default)]
     metadata: ListMetadata,
-    items: Vec<Value>,
+    /// Null where only metadata was asked for and there is none.
+    items: Option<Vec<Value>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -6,7 +6,7 @@
 mod ask;
 mod immutable;
 mod planner;
-pub(crate) mod prove;
+pub mod prove;
 
 use std::fmt;
 

@@ -4,5 +4,6 @@ pub mod conflict;
 pub mod json;
 pub mod progress;
 pub mod set;
+pub mod status;
 pub mod text;
 pub mod yaml;

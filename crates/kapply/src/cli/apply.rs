@@ -22,7 +22,7 @@ use crate::{
     plan::{Action, Blocked, Check, Plan, plan},
     report::{self, json, progress::Progress, text},
     resolve::Target,
-    schema::Schemas,
+    schema,
     set::{ApplySet, Tooling, WriteOptions},
     wait::{self, WaitReport},
 };
@@ -145,7 +145,7 @@ impl ApplyCommand {
         } else {
             Check::Updates
         };
-        let schemas = Schemas::default();
+        let schemas = schema::of_targets(cluster, targets).await;
         let options = self.planning.options(check);
         plan(cluster, targets, &schemas, &options, interrupt).await
     }

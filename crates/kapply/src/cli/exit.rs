@@ -12,6 +12,8 @@ use crate::{
 pub enum Exit {
     /// Everything was done.
     Done = 0,
+    /// `status` found differences.
+    Different = 1,
     /// The input or a request was refused, or nothing could be reached.
     Error = 2,
     /// A guard refused; nothing was changed.
@@ -41,12 +43,13 @@ pub(super) fn code(results: &[Applied], wait: Option<End>, interrupted: bool) ->
 
 /// The one of several that counts.
 pub(super) fn first(codes: impl IntoIterator<Item = Exit>) -> Exit {
-    const ORDER: [Exit; 5] = [
+    const ORDER: [Exit; 6] = [
         Exit::Interrupted,
         Exit::Error,
         Exit::Refused,
         Exit::Conflict,
         Exit::NotReady,
+        Exit::Different,
     ];
     let codes: Vec<_> = codes.into_iter().collect();
     ORDER

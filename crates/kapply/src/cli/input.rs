@@ -45,6 +45,11 @@ impl Input {
         Ok(objects)
     }
 
+    /// Whether there are any.
+    pub(super) fn is_given(&self) -> bool {
+        !self.filename.is_empty()
+    }
+
     /// Reads the manifests and finds out where their objects live.
     pub(super) async fn targets(
         &self,
