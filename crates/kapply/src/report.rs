@@ -3,5 +3,7 @@
 pub mod conflict;
 pub mod json;
 pub mod progress;
+pub mod set;
+pub mod status;
 pub mod text;
 pub mod yaml;
