@@ -4,7 +4,6 @@
 
 mod check;
 mod conflict;
-mod mask;
 mod patch;
 mod result;
 mod wave;

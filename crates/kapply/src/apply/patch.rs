@@ -10,7 +10,7 @@ use kube::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ApplyOptions, conflict, mask::mask, result::Outcome};
+use super::{ApplyOptions, conflict, result::Outcome};
 use crate::{
     connect::{Cluster, Reply, RequestError, Retry},
     resolve::Target,
@@ -53,7 +53,7 @@ pub(crate) async fn patch(
         .map_err(|error| Refusal::Final(Outcome::Failed(error.to_string())))?;
     match cluster.send(&request, retry).await {
         Ok(reply) => answer(reply, options).map_err(|error| Refusal::Final(Outcome::Failed(error))),
-        Err(error) => Err(refusal(target, &error)),
+        Err(error) => Err(refusal(cluster, target, &error)),
     }
 }
 
@@ -99,7 +99,7 @@ fn answer(reply: Reply, options: &ApplyOptions) -> Result<Answer, String> {
     })
 }
 
-fn refusal(target: &Target, error: &RequestError) -> Refusal {
+fn refusal(cluster: &Cluster, target: &Target, error: &RequestError) -> Refusal {
     if let RequestError::Status(status) = error {
         let conflicts = conflict::conflicts(status);
         if !conflicts.is_empty() {
@@ -109,10 +109,12 @@ fn refusal(target: &Target, error: &RequestError) -> Refusal {
             return Refusal::NoNamespace;
         }
         if status.message.contains("does not support dry run") {
-            return Refusal::NoDryRun(mask(&target.object, &status.message));
+            return Refusal::NoDryRun(cluster.mask.message(&target.object, &status.message));
         }
     }
-    Refusal::Final(Outcome::Failed(mask(&target.object, &error.to_string())))
+    Refusal::Final(Outcome::Failed(
+        cluster.mask.message(&target.object, &error.to_string()),
+    ))
 }
 
 fn is_missing_namespace(status: &Status) -> bool {
@@ -141,7 +143,7 @@ pub(crate) async fn differs_from_live(
             Retry::Transient,
         )
         .await
-        .map_err(|error| refusal(target, &error))?;
+        .map_err(|error| refusal(cluster, target, &error))?;
     let owns_fields = answer.changed_at.is_some();
     let parse = |body: &[u8]| match serde_json::from_slice(body) {
         Ok(object) => Ok(comparable(object, owns_fields)),
