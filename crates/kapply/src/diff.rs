@@ -4,7 +4,6 @@
 
 mod assigned;
 mod change;
-mod field;
 mod list;
 mod noise;
 mod tree;
@@ -14,7 +13,6 @@ use serde_json::Value;
 pub use self::change::{Change, Op, changes};
 pub(crate) use self::{
     assigned::mark_assigned,
-    field::lookup,
     list::{Item, List},
     noise::without_noise,
     tree::{Node, compare},

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 pub use self::rule::MaskRule;
 use self::spot::{Spot, spots};
-use crate::object::Object;
+use crate::{object::Object, plan::Live};
 
 /// Hides values, and remembers which number each one has. A copy shares the numbers.
 #[derive(Clone, Default)]
@@ -87,12 +87,15 @@ impl Mask {
     }
 
     /// A message about an object, such as the API server's, which quotes what
-    /// it refuses, without anything that may come from a hidden value.
+    /// it refuses, without anything that may come from a hidden value of it as
+    /// it is in the input or live.
     #[must_use]
-    pub fn message(&self, object: &Object, message: &str) -> String {
-        self.learn(&object.value);
-        let spots = spots(&object.value, &self.rules);
-        let masked = message::scrub(message, &self.hidden(&object.value, &spots));
+    pub fn message(&self, object: &Object, live: Option<&Live>, message: &str) -> String {
+        let mut hidden = self.hidden(&object.value, &spots(&object.value, &self.rules));
+        if let Some(Live { value }) = live {
+            hidden.extend(self.hidden(value, &spots(value, &self.rules)));
+        }
+        let masked = message::scrub(message, &hidden);
         if spot::is_secret(&object.value) {
             message::mask_quoted(object, &masked)
         } else {
@@ -231,14 +234,11 @@ mod tests {
         let masked = Mask::default().object(&json!({"apiVersion": "v1", "kind": "Secret",
         "metadata": {"annotations": {
             "kubectl.kubernetes.io/last-applied-configuration": "{\"data\":{\"a\":\"aHVudGVyMi1sb25n\"}}",
-            "example.com/copy": "{\"a\":\"aHVudGVyMi1sb25n\"} hunter2-long",
+            "example.com/copy": "a=aHVudGVyMi1sb25n hunter2-long",
             "example.com/plain": "stays"}},
         "data": {"a": "aHVudGVyMi1sb25n"}}));
         let annotations = masked["metadata"]["annotations"].as_object().unwrap();
-        assert_eq!(
-            annotations["example.com/copy"],
-            "{\"a\":\"<hidden 2>\"} <hidden 2>"
-        );
+        assert_eq!(annotations["example.com/copy"], "a=<hidden 2> <hidden 2>");
         assert_eq!(annotations["example.com/plain"], "stays");
         assert_eq!(
             annotations["kubectl.kubernetes.io/last-applied-configuration"],
@@ -258,7 +258,7 @@ mod tests {
             "in base64 aHVudGVyMi1ub3QtYmFzZTY0, YWJj",
             "bytes [104 117 110 116 101 114 50 45 110 111 116 45 98 97 115 101 54 52] [97 98 99]",
         ] {
-            let masked = mask.message(&secret(), message);
+            let masked = mask.message(&secret(), None, message);
             for value in [
                 "hunter2",
                 "4711",
@@ -274,6 +274,7 @@ mod tests {
         assert_eq!(
             mask.message(
                 &secret(),
+                None,
                 "decoding hunter2-not-base64 failed, <hidden> abc"
             ),
             "decoding <hidden 1> failed, <hidden> <hidden 3>"
@@ -289,7 +290,7 @@ mod tests {
             r#"secrets "s" is forbidden: User "dev" cannot patch resource "secrets" in API group "" in the namespace "shop""#,
             ".data.password: field not declared in schema",
         ] {
-            assert_eq!(mask.message(&secret(), message), message);
+            assert_eq!(mask.message(&secret(), None, message), message);
         }
     }
 
@@ -298,11 +299,14 @@ mod tests {
         let mut object = secret();
         object.value["kind"] = "ConfigMap".into();
         assert_eq!(
-            Mask::default().message(&object, "got \"abc\""),
+            Mask::default().message(&object, None, "got \"abc\""),
             "got \"abc\""
         );
         let mask = Mask::new(vec!["ConfigMap=/stringData".parse().unwrap()]);
-        assert_eq!(mask.message(&object, "got \"abc\""), "got \"<hidden 1>\"");
+        assert_eq!(
+            mask.message(&object, None, "got \"abc\""),
+            "got \"<hidden 1>\""
+        );
     }
 
     #[test]

@@ -175,8 +175,8 @@ mod tests {
         let before = json!({"ports": [{"name": "a", "containerPort": 80}, {"name": "b", "containerPort": 80, "protocol": "UDP"}]});
         let after = json!({"ports": [{"name": "z", "containerPort": 80, "protocol": "TCP"}, {"name": "b", "containerPort": 80, "protocol": "UDP"}]});
         insta::assert_snapshot!(shown(&before, &after), @r#"
-        Changed /ports/0/name .ports[0].name "a" "z"
-        Added /ports/0/protocol .ports[0].protocol - "TCP"
+        Changed /ports/0/name .ports[containerPort=80,protocol="TCP"].name "a" "z"
+        Added /ports/0/protocol .ports[containerPort=80,protocol="TCP"].protocol - "TCP"
         "#);
     }
 
