@@ -23,13 +23,6 @@ pub(crate) enum Node<'v> {
     List(List<'v>),
 }
 
-impl Node<'_> {
-    /// Whether nothing differs here.
-    pub(crate) fn is_same(&self) -> bool {
-        matches!(self, Self::Same(_))
-    }
-}
-
 /// Lays one value over the other. `name` is the field that holds them; it may
 /// tell how the items of a list are identified.
 pub(crate) fn compare<'v>(before: &'v Value, after: &'v Value, name: &str) -> Node<'v> {
