@@ -1,7 +1,6 @@
 //! The command line: flags, messages and exit codes around the library.
 
 mod apply;
-mod duration;
 mod exit;
 mod input;
 mod output;

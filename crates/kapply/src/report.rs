@@ -4,4 +4,5 @@ pub mod conflict;
 pub mod json;
 pub mod progress;
 pub mod text;
+pub mod waited;
 pub mod yaml;

@@ -72,7 +72,7 @@ fn closing_quote(text: &str) -> usize {
 }
 
 /// Masks a value where it stands alone, or anywhere if it is long enough to be no coincidence.
-fn mask_word(message: &str, value: &str) -> String {
+pub(crate) fn mask_word(message: &str, value: &str) -> String {
     if value.len() >= 6 {
         return message.replace(value, MASK);
     }

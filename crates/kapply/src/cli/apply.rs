@@ -1,14 +1,13 @@
 //! `kapply apply`
 
-use std::time::Duration;
-
 use super::{
-    Results, duration,
+    Results,
     exit::{self, Exit},
     input::Input,
     output,
     planning::Planning,
     signal,
+    wait::Waiting,
 };
 use crate::{
     apply::{Applied, ApplyOptions, apply},
@@ -16,10 +15,10 @@ use crate::{
     error::Error,
     interrupt::Interrupt,
     plan::{Check, plan},
-    report::{json, progress::Progress, text},
+    report::{json, text},
     resolve::Target,
     schema::Schemas,
-    wait::{self, WaitReport},
+    wait::{self, WaitOptions, WaitReport},
 };
 
 /// Flags of `kapply apply`.
@@ -35,9 +34,8 @@ pub(super) struct ApplyCommand {
     /// Wait until everything that was applied is ready
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
-    /// How long to wait, such as 90s or 5m; 0 looks once
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
-    timeout: Duration,
+    #[command(flatten)]
+    waiting: Waiting,
     /// How to print the results
     #[arg(short, long, value_enum, default_value_t)]
     output: Results,
@@ -52,15 +50,19 @@ impl ApplyCommand {
             return Ok(Exit::Interrupted);
         };
         let (cluster, targets) = prepared?;
+        let options = self.waiting(&cluster, &targets).await?;
         let results = self.apply(&cluster, &targets, &interrupt).await;
         let all_applied = results.iter().all(|applied| applied.outcome.is_applied());
         let waiting: Vec<usize> = (0..targets.len())
             .filter(|index| wait::is_waited_for(&targets[*index]))
             .collect();
-        let waited = if self.wait && all_applied {
-            Some(self.wait(&cluster, &targets, &waiting, &interrupt).await)
-        } else {
-            None
+        let waited = match options {
+            Some(options) if all_applied => {
+                let waiting = waiting.iter().map(|index| targets[*index].clone());
+                let waiting: Vec<_> = waiting.collect();
+                Some(super::wait::run(&cluster, &waiting, &options, &interrupt, self.output).await)
+            }
+            _ => None,
         };
         let end = waited.as_ref().map(|report| report.end);
         if self.output == Results::Json {
@@ -132,25 +134,16 @@ impl ApplyCommand {
         results
     }
 
-    async fn wait(
+    /// How to wait, if that is asked for; made before anything changes.
+    async fn waiting(
         &self,
         cluster: &Cluster,
         targets: &[Target],
-        waiting: &[usize],
-        interrupt: &Interrupt,
-    ) -> WaitReport {
-        let targets: Vec<_> = waiting
-            .iter()
-            .map(|index| targets[*index].clone())
-            .collect();
-        super::wait::run(
-            cluster,
-            &targets,
-            self.timeout,
-            interrupt,
-            self.output,
-            Progress::default(),
-        )
-        .await
+    ) -> Result<Option<WaitOptions>, Error> {
+        if !self.wait {
+            return Ok(None);
+        }
+        let since = wait::server_time(cluster).await;
+        self.waiting.options(targets, since).map(Some)
     }
 }

@@ -72,28 +72,30 @@ fn waiting(pod: &Value, status: &Value, rules: &Rules, pull_failed: bool) -> Opt
         "" | "ContainerCreating" | "PodInitializing" => return None,
         // The kubelet turns ErrImagePull into ImagePullBackOff when it happens
         // again. Of an old pod this may be a failure of yesterday.
-        "ImagePullBackOff" if is_old && !pull_failed => Gravity::Note,
-        "ImagePullBackOff" => Gravity::Fatal,
-        // The kubelet looks again within a few seconds; what was missing may be there now.
-        "InvalidImageName" | "ErrImageNeverPull" | "CreateContainerConfigError"
-        | "CreateContainerError"
-            if is_old =>
-        {
-            Gravity::Lasting(GRACE)
+        "ImagePullBackOff" if !is_old || pull_failed => Gravity::Fatal,
+        "InvalidImageName" | "ErrImageNeverPull" | "CreateContainerConfigError" if !is_old => {
+            Gravity::Fatal
         }
-        "InvalidImageName" | "ErrImageNeverPull" | "CreateContainerConfigError" => Gravity::Fatal,
-        // The runtime may only have been slow.
-        "CreateContainerError" => Gravity::Lasting(GRACE),
+        // The kubelet looks again within a few seconds: what an old pod lacked
+        // may be there now, and the runtime may only have been slow.
+        "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "CreateContainerConfigError"
+        | "CreateContainerError" => Gravity::Lasting(GRACE),
         "CrashLoopBackOff" | "RunContainerError" => crash_gravity(status, last, rules),
         _ => Gravity::Note,
     };
-    let mut text = join(reason, waiting["message"].as_str().unwrap_or_default());
+    // The message of a crash loop only names the pod again; how it ended matters.
+    let message = match reason {
+        "CrashLoopBackOff" => "",
+        _ => waiting["message"].as_str().unwrap_or_default(),
+    };
+    let mut text = join(reason, message);
     let mut adviser = reason;
-    if reason == "CrashLoopBackOff" {
-        // The message only names the pod again; what matters is how it ended.
-        text = reason.to_owned();
-    }
-    if let Some((exit, why)) = last.and_then(exit).filter(|_| reason != "RunContainerError") {
+    if let Some((exit, why)) = last
+        .and_then(exit)
+        .filter(|_| reason != "RunContainerError")
+    {
         text = format!("{text}: it last ended with {exit}");
         adviser = why;
     }
@@ -238,7 +240,8 @@ mod tests {
 
     #[test]
     fn the_second_end_is_a_loop_already() {
-        let end = json!({"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-23T12:56:37Z"});
+        let end =
+            json!({"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-23T12:56:37Z"});
         let once = json!({"name": "main", "restartCount": 0, "state": {"terminated": end}, "lastState": {}});
         let twice = json!({"name": "main", "restartCount": 1, "state": {"terminated": end}, "lastState": {"terminated": end}});
         assert_eq!(judge(&once, &Rules::default()).gravity, Gravity::Note);

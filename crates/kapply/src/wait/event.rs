@@ -108,10 +108,7 @@ mod tests {
         let found = about(events.iter(), &["a"]);
         let reasons: Vec<_> = found.iter().map(|event| event.reason.as_str()).collect();
         assert_eq!(reasons, ["FailedMount", "Unhealthy"]);
-        assert_eq!(
-            (found[1].about.as_str(), found[1].count),
-            ("pod/web-1", 6)
-        );
+        assert_eq!((found[1].about.as_str(), found[1].count), ("pod/web-1", 6));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Why a workload is not ready: its current pods tell. Some of what they tell
 //! means that the rollout cannot succeed, and then waiting is pointless.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -148,7 +148,7 @@ pub(super) fn trouble(
         value.unwrap_or_default()
     };
     let (name, uid) = (text("/metadata/name"), text("/metadata/uid"));
-    let own = |gravity, reason: &str, message: &str| Trouble {
+    let own = &|gravity, reason: &str, message: &str| Trouble {
         gravity,
         uid: uid.to_owned(),
         reason: reason.to_owned(),
@@ -159,13 +159,12 @@ pub(super) fn trouble(
     if let Some(scheduled) =
         condition(pod, "PodScheduled").filter(|condition| condition.is("False"))
     {
-        let coming = learnt.node_is_coming.contains(uid) || pod.pointer("/status/nominatedNodeName").is_some();
+        let coming = learnt.node_is_coming.contains(uid)
+            || pod.pointer("/status/nominatedNodeName").is_some();
         return Some(match (scheduled.reason, coming) {
-            ("Unschedulable", false) => own(
-                Gravity::Lasting(GRACE),
-                scheduled.reason,
-                scheduled.message,
-            ),
+            ("Unschedulable", false) => {
+                own(Gravity::Lasting(GRACE), scheduled.reason, scheduled.message)
+            }
             ("Unschedulable", true) => Trouble {
                 advice: None,
                 ..own(
@@ -193,7 +192,12 @@ pub(super) fn trouble(
             found = found.or(trouble.map(|trouble| explain(trouble, status, events)));
         }
     }
-    found.or_else(|| mount(events, own)).or_else(|| {
+    // With a sandbox all volumes are mounted: what was noted before is over.
+    let has_sandbox =
+        condition(pod, "PodReadyToStartContainers").is_some_and(|condition| condition.is("True"));
+    let held =
+        || (!has_sandbox && text("/status/phase") == "Pending").then(|| mount(events, own))?;
+    found.or_else(held).or_else(|| {
         let failed = text("/status/phase") == "Failed";
         let message = join(text("/status/reason"), text("/status/message"));
         failed.then(|| own(Gravity::Note, "Failed", &message))
@@ -206,11 +210,21 @@ fn explain(mut trouble: Trouble, status: &Value, events: &[&Value]) -> Trouble {
     let probes = events.iter().filter(|event| {
         let field = event.pointer("/involvedObject/fieldPath");
         event["reason"] == "Unhealthy"
-            && field.and_then(Value::as_str).is_some_and(|field| field.ends_with(&place))
+            && field
+                .and_then(Value::as_str)
+                .is_some_and(|field| field.ends_with(&place))
     });
     let newest = |kind: &str| {
-        let messages = probes.clone().filter_map(|event| event["message"].as_str());
-        messages.filter(|message| message.starts_with(kind)).last()
+        let starts = |event: &&&Value| {
+            event["message"]
+                .as_str()
+                .is_some_and(|text| text.starts_with(kind))
+        };
+        let newest = probes
+            .clone()
+            .filter(starts)
+            .max_by_key(|event| event["lastTimestamp"].as_str())?;
+        newest["message"].as_str()
     };
     if trouble.reason == "NotReady" {
         if let Some(message) = newest("Readiness").or_else(|| newest("Startup")) {
@@ -232,44 +246,12 @@ fn mount(events: &[&Value], own: impl Fn(Gravity, &str, &str) -> Trouble) -> Opt
         .max_by_key(|event| event["lastTimestamp"].as_str())?;
     let message = event["message"].as_str().unwrap_or_default();
     let absent = message.contains("not found") || message.contains("references non-existent");
-    let gravity = if absent { Gravity::Lasting(GRACE) } else { Gravity::Note };
-    Some(own(gravity, "FailedMount", message))
-}
-
-/// What keeps a workload's pods from being created at all.
-pub(super) fn creation(workload: &Value, around: &Neighbourhood<'_>, rules: &Rules) -> Option<Trouble> {
-    let creator = around.current_set(workload).unwrap_or(workload);
-    let uid = creator.pointer("/metadata/uid")?.as_str()?;
-    let failure = condition(creator, "ReplicaFailure").filter(|condition| condition.is("True"));
-    let message = match failure {
-        Some(failure) => failure.message.to_owned(),
-        None if workload["kind"] == "Deployment" || workload["kind"] == "ReplicaSet" => return None,
-        // The others have no condition for it, but they say it in an event.
-        None => {
-            let events = around.events(uid).iter();
-            let newest = events
-                .filter(|event| event["reason"] == "FailedCreate")
-                .filter(|event| !rules.is_before(event.get("lastTimestamp")))
-                .max_by_key(|event| event["lastTimestamp"].as_str())?;
-            newest["message"].as_str()?.to_owned()
-        }
-    };
-    // From "... error: pods "x" is forbidden: ..." on it says what matters.
-    let message = message.split_once("is forbidden: ").map_or(message.as_str(), |(_, why)| why);
-    let passing = ["failed calling webhook", "timed out", "timeout", "connection refused", "try again"];
-    let gravity = if passing.iter().any(|word| message.contains(word)) {
-        Gravity::Note
-    } else {
+    let gravity = if absent {
         Gravity::Lasting(GRACE)
+    } else {
+        Gravity::Note
     };
-    Some(Trouble {
-        gravity,
-        uid: uid.to_owned(),
-        reason: "FailedCreate".to_owned(),
-        text: format!("pods cannot be created: {message}"),
-        advice: advice("FailedCreate", message),
-        speaker: None,
-    })
+    Some(own(gravity, "FailedMount", message))
 }
 
 /// The UID of the owner that controls an object.
@@ -277,4 +259,106 @@ fn owner(object: &Value) -> Option<&str> {
     let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
     let controls = |owner: &&Value| owner["controller"] == true;
     owners.iter().find(controls)?["uid"].as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(owner: &str, name: &str, state: &Value) -> Value {
+        json!({"metadata": {"name": name, "uid": name, "ownerReferences": [{"uid": owner, "controller": true}]},
+               "status": {"phase": "Pending", "containerStatuses": [{"name": "main", "ready": false, "restartCount": 3, "state": state,
+                   "lastState": {"terminated": {"exitCode": 3, "reason": "Error", "message": "no config\n"}}}]}})
+    }
+
+    fn set(uid: &str, revision: &str) -> Value {
+        json!({"metadata": {"uid": uid, "ownerReferences": [{"uid": "d", "controller": true}],
+               "annotations": {"deployment.kubernetes.io/revision": revision}}})
+    }
+
+    fn crash() -> Value {
+        json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}})
+    }
+
+    fn found(workload: &Value, owned: &[&Value], events: &[Value]) -> Vec<Trouble> {
+        let around = Neighbourhood::new(owned.iter().copied(), events.iter());
+        troubles(workload, &around, &Rules::default(), &mut Learnt::default())
+    }
+
+    fn one(pod: &Value, events: &[Value]) -> Option<Trouble> {
+        let around = Neighbourhood::new(std::iter::empty(), events.iter());
+        trouble(pod, &around, &Rules::default(), &mut Learnt::default())
+    }
+
+    #[test]
+    fn only_the_newest_revision_counts() {
+        let workload = json!({"kind": "Deployment", "metadata": {"uid": "d", "annotations": {"deployment.kubernetes.io/revision": "2"}}});
+        let (old, new) = (set("old", "1"), set("new", "2"));
+        let (old_pod, new_pod) = (pod("old", "a", &crash()), pod("new", "b", &crash()));
+        assert!(found(&workload, &[&old_pod, &old, &new], &[]).is_empty());
+        let all = found(&workload, &[&old_pod, &new_pod, &old, &new], &[]);
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].gravity, Gravity::Fatal);
+        assert_eq!(
+            all[0].text,
+            "pod b: container main: CrashLoopBackOff: it last ended with exit code 3 (Error): no config"
+        );
+    }
+
+    #[test]
+    fn an_old_pod_of_a_stateful_set_is_told_but_not_blamed() {
+        let workload = json!({"kind": "StatefulSet", "metadata": {"uid": "s"}, "status": {"updateRevision": "db-2"}});
+        let mut old = pod("s", "db-0", &crash());
+        old["metadata"]["labels"] = json!({"controller-revision-hash": "db-1"});
+        let all = found(&workload, &[&old], &[]);
+        assert_eq!(all[0].gravity, Gravity::Note);
+        assert!(all[0].advice.unwrap().contains("delete the old pod"));
+        old["metadata"]["labels"] = json!({"controller-revision-hash": "db-2"});
+        assert_eq!(found(&workload, &[&old], &[])[0].gravity, Gravity::Fatal);
+    }
+
+    #[test]
+    fn unschedulable_pods_get_some_time() {
+        let pending = json!({"metadata": {"name": "p", "uid": "u"}, "status": {"phase": "Pending", "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient memory."}]}});
+        let trouble = one(&pending, &[]).unwrap();
+        assert_eq!(trouble.gravity, Gravity::Lasting(GRACE));
+        assert_eq!(
+            trouble.text,
+            "pod p: Unschedulable: 0/1 nodes are available: 1 Insufficient memory."
+        );
+    }
+
+    #[test]
+    fn a_probe_says_what_it_found() {
+        let unready = pod("x", "web-1", &json!({"running": {}}));
+        let event = json!({"reason": "Unhealthy", "message": "Readiness probe failed: HTTP probe failed with statuscode: 404",
+            "involvedObject": {"uid": "web-1", "fieldPath": "spec.containers{main}"}});
+        let trouble = one(&unready, &[event]).unwrap();
+        assert_eq!(trouble.gravity, Gravity::Note);
+        assert!(
+            trouble.text.ends_with(
+                "not ready yet: Readiness probe failed: HTTP probe failed with statuscode: 404"
+            ),
+            "{}",
+            trouble.text
+        );
+    }
+
+    #[test]
+    fn a_volume_that_is_not_there_holds_a_pod() {
+        let event = json!({"reason": "FailedMount", "message": "MountVolume.SetUp failed for volume \"v\" : configmap \"absent\" not found",
+            "involvedObject": {"uid": "p"}, "lastTimestamp": "2026-11-23T12:56:40Z"});
+        let mut held = json!({"metadata": {"name": "p", "uid": "p"}, "status": {"phase": "Pending", "containerStatuses": [
+            {"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}]}});
+        assert_eq!(
+            one(&held, std::slice::from_ref(&event)).unwrap().gravity,
+            Gravity::Lasting(GRACE)
+        );
+        held["status"]["conditions"] =
+            json!([{"type": "PodReadyToStartContainers", "status": "True"}]);
+        assert_eq!(one(&held, &[event]), None);
+    }
 }

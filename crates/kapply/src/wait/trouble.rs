@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// How long trouble that somebody may be mending right now is borne: a node
-/// that is being added, a quota that old pods are about to leave, a ConfigMap
+/// that is being added, a quota that old pods are about to leave, a config map
 /// that comes a moment later. The kubelet looks again within 15 s.
 pub(super) const GRACE: Duration = Duration::from_secs(15);
 
