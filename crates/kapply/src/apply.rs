@@ -82,13 +82,15 @@ pub async fn apply(
     run.results.into_values().collect()
 }
 
+type Observer<'run> = Box<dyn FnMut(&Target, &Applied) + Send + 'run>;
+
 struct Run<'run> {
     cluster: &'run Cluster,
     targets: &'run [Target],
     plan: &'run Plan,
     options: &'run ApplyOptions,
     interrupt: &'run Interrupt,
-    observe: Box<dyn FnMut(&Target, &Applied) + Send + 'run>,
+    observe: Observer<'run>,
     results: BTreeMap<usize, Applied>,
 }
 
@@ -204,13 +206,12 @@ impl Run<'_> {
             .filter(|object| object.kind() == "Namespace" && object.group().is_empty())
             .map(|object| object.name())
             .collect();
-        let kinds: BTreeMap<_, _> = failed
+        let kinds: BTreeSet<_> = failed
             .iter()
             .flat_map(|object| {
                 let defined = definitions::definitions(std::slice::from_ref(*object));
                 defined.into_keys().map(|kind| (kind.group, kind.kind))
             })
-            .map(|kind| (kind, ()))
             .collect();
         for (index, target) in self.targets.iter().enumerate() {
             if self.results.contains_key(&index) {
@@ -220,7 +221,7 @@ impl Run<'_> {
             let namespace = target.namespace.as_deref().unwrap_or_default();
             let reason = if namespaces.contains(namespace) {
                 format!("its namespace {namespace} could not be applied")
-            } else if kinds.contains_key(&(object.group().to_owned(), object.kind().to_owned())) {
+            } else if kinds.contains(&(object.group().to_owned(), object.kind().to_owned())) {
                 "its definition could not be applied".to_owned()
             } else {
                 continue;

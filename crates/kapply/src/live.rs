@@ -92,7 +92,9 @@ async fn read_list(
     })
     .await;
     if listed.is_ok() {
-        missing.drain().for_each(|(_, index)| take(index, Ok(None)));
+        for (_, index) in missing.drain() {
+            take(index, Ok(None));
+        }
     }
     missing.into_values().collect()
 }

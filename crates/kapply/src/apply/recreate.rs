@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What is not gone after this time is held by a finalizer or a slow pod.
-const GONE_TIMEOUT: Duration = Duration::from_secs(120);
+const GONE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Deletes the object of a step, with all it owns.
 pub(super) async fn delete(

@@ -138,9 +138,9 @@ async fn migrate(
         return Ok(None);
     };
     let failed = |text: &str| Outcome::Failed(mask(&target.object, text));
-    let path = live::path(target);
+    let address = live::path(target);
     for _ in 0..MIGRATION_TRIES {
-        let request = Request::patch(&path)
+        let request = Request::patch(&address)
             .header("content-type", "application/json-patch+json")
             .body(patch.to_string().into_bytes())
             .map_err(|error| failed(&error.to_string()))?;

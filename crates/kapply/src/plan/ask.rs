@@ -98,11 +98,11 @@ async fn refused(
             ),
             None => Step::of(Action::Blocked(blocked(&refusal, target))),
         },
-        Refusal::NoDryRun(reason) => unchecked(planner, target, live, reason),
+        Refusal::NoDryRun(reason) => unchecked(planner, target, live, &reason),
         // The definition that the cluster has may be about to change.
         Refusal::Invalid(_) | Refusal::Failed(_) if target.definition != Definition::Cluster => {
             let note = format!("{} is defined anew by this input", target.object.kind());
-            unchecked(planner, target, live, note)
+            unchecked(planner, target, live, &note)
         }
         Refusal::Invalid(reason) if live.is_some() => {
             immutable::judge(planner, target, live, reason).await
@@ -142,7 +142,7 @@ async fn conflict(
 }
 
 /// A create or update whose result nobody can tell beforehand.
-fn unchecked(planner: &Planner<'_>, target: &Target, live: Option<Live>, reason: String) -> Step {
+fn unchecked(planner: &Planner<'_>, target: &Target, live: Option<Live>, reason: &str) -> Step {
     let note = format!("not checked: {reason}");
     let Some(live) = live else {
         return planner.unasked(target, Some(note));

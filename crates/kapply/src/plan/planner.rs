@@ -116,11 +116,12 @@ pub async fn plan(
         .map(|(index, live)| async move { (index, ask::ask(planner, index, live).await) })
         .buffer_unordered(options.concurrency.max(1));
     loop {
-        tokio::select! {
-            Some((index, step)) = asked.next() => drop(settled.insert(index, step)),
-            () = interrupt.asked() => break,
-            else => break,
-        }
+        let answer = tokio::select! {
+            answer = asked.next() => answer,
+            () = interrupt.asked() => None,
+        };
+        let Some((index, step)) = answer else { break };
+        settled.insert(index, step);
     }
     drop(asked);
     planner.refuse_missing_namespaces(&mut settled).await;

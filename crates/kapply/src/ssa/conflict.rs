@@ -32,7 +32,9 @@ impl FieldConflict {
     /// Whether an autoscaler, and not a person, decides about this field.
     #[must_use]
     pub fn is_autoscaled(&self) -> bool {
-        self.field == ".spec.replicas" && self.subresource == "scale"
+        self.field == ".spec.replicas"
+            && self.subresource == "scale"
+            && !self.manager.starts_with("kubectl")
     }
 }
 
