@@ -3,17 +3,16 @@
 mod apply;
 mod exit;
 mod input;
+mod log;
 mod output;
 mod pages;
 mod planning;
+mod preflight;
 mod render;
 mod signal;
 mod wait;
 
-use std::io::IsTerminal as _;
-
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 pub use self::exit::Exit;
 use crate::{connect::ConnectOptions, error::Error};
@@ -40,7 +39,14 @@ name no namespace stay without one.";
 
 const WAIT_EXAMPLES: &str = "Examples:
   kapply wait -f manifests/ -n shop
-  kapply wait -f manifests/ --timeout 90s -o json";
+  kapply wait -f manifests/ --timeout 90s -o json
+  kapply wait -f manifests/ --timeout-for job/migrate=20m
+  kapply wait -f manifests/ --wait-for 'widget/a=condition:Serving|jsonpath:{.status.phase}=Active'
+
+Ends as soon as something cannot get ready, and says why: the reason, the last
+warnings, the end of the log, and what to do. Alternatives joined with | are enough
+each; of several --wait-for for one object, all count. They replace what is known of
+its kind, but what is known to have failed still fails.";
 
 const PAGES_EXAMPLES: &str = "Examples:
   kapply completions bash > ~/.local/share/bash-completion/completions/kapply
@@ -55,9 +61,8 @@ pub struct Cli {
     command: Command,
     #[command(flatten)]
     connect: ConnectOptions,
-    /// Log requests to stderr (-v), retries (-vv), the client (-vvv); never their bodies
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    verbose: u8,
+    #[command(flatten)]
+    log: log::LogOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -105,7 +110,7 @@ enum Rendering {
 /// What has nothing to do with a cluster or its objects: those errors are
 /// printed here and become [`Exit::Error`].
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
-    log(cli.verbose);
+    log::start(cli.log);
     let result = match cli.command {
         Command::Apply(command) => command.run(&cli.connect).await,
         Command::Wait(command) => command.run(&cli.connect).await,
@@ -135,23 +140,4 @@ fn report(error: &Error) {
     } else {
         output::error(&error.to_string());
     }
-}
-
-fn log(verbose: u8) {
-    let filter = match verbose {
-        0 => "off",
-        1 => "kapply=info",
-        2 => "kapply=debug",
-        _ => "kapply=trace,kube_client=debug,kube_runtime=debug",
-    };
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let layer = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(colour)
-        .with_target(false);
-    // A program that uses the library may have its own subscriber.
-    let _ = tracing_subscriber::registry()
-        .with(EnvFilter::new(filter))
-        .with(layer)
-        .try_init();
 }

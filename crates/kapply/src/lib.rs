@@ -46,6 +46,7 @@ mod live;
 mod migrate;
 pub mod object;
 pub mod plan;
+pub mod preflight;
 pub mod problem;
 pub mod report;
 pub mod resolve;

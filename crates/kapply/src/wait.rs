@@ -210,13 +210,14 @@ async fn explain(
         if waited.status.state == State::Ready {
             continue;
         }
+        let told = format!("{}\n{}", waited.status.message, waited.reasons.join("\n"));
         let mut events = watch.events(index, &judgements[index]);
-        events.drain(..events.len().saturating_sub(MAX_EVENTS));
         for event in &mut events {
-            event.message = options
-                .secrets
-                .conceal(&evidence::printable(&event.message));
+            let plain = evidence::printable(&event.message);
+            event.message = options.secrets.conceal(&plain);
         }
+        events.retain(|event| !event.is_told_by(&told));
+        events.drain(..events.len().saturating_sub(MAX_EVENTS));
         waited.events = events;
         let is_final = waited.status.state == State::Failed || waited.timed_out;
         if is_final

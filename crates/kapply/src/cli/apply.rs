@@ -6,7 +6,7 @@ use super::{
     input::Input,
     output,
     planning::Planning,
-    signal,
+    preflight, signal,
     wait::Waiting,
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     interrupt::Interrupt,
     plan::{Check, plan},
+    preflight::Needs,
     report::{json, text},
     resolve::Target,
     schema::Schemas,
@@ -31,6 +32,9 @@ pub(super) struct ApplyCommand {
     /// Ask the server what would happen, and change nothing
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
     dry_run: Option<String>,
+    /// Ask first whether every permission is there; if not, name those that are missing
+    #[arg(long)]
+    preflight: bool,
     /// Wait until everything that was applied is ready
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
@@ -51,6 +55,9 @@ impl ApplyCommand {
         };
         let (cluster, targets) = prepared?;
         let options = self.waiting(&cluster, &targets).await?;
+        if self.preflight && !preflight::is_permitted(&cluster, &self.needs(&targets)).await? {
+            return Ok(Exit::Error);
+        }
         let results = self.apply(&cluster, &targets, &interrupt).await;
         let all_applied = results.iter().all(|applied| applied.outcome.is_applied());
         let waiting: Vec<usize> = (0..targets.len())
@@ -132,6 +139,22 @@ impl ApplyCommand {
             output::answer(&text::summary(&results));
         }
         results
+    }
+
+    fn needs(&self, targets: &[Target]) -> Needs {
+        let mut needs = Needs::default();
+        needs.apply(targets);
+        let anew = self.planning.options(Check::Updates).recreate;
+        let anew = targets.iter().filter(|target| {
+            let label = target.object.label().to_string();
+            anew.contains(&label)
+        });
+        needs.delete(&anew.cloned().collect::<Vec<_>>());
+        if self.wait {
+            let waiting = targets.iter().filter(|target| wait::is_waited_for(target));
+            needs.wait(&waiting.cloned().collect::<Vec<_>>());
+        }
+        needs
     }
 
     /// How to wait, if that is asked for; made before anything changes.

@@ -101,7 +101,10 @@ pub(super) async fn run(
 ) -> WaitReport {
     let mut progress = Progress::new(targets);
     let report = wait(cluster, targets, options, interrupt, |target, waited| {
-        progress.show(target, waited);
+        // A look is over before anybody could read that.
+        if !options.timeout.is_zero() {
+            progress.show(target, waited);
+        }
     })
     .await;
     progress.clear();

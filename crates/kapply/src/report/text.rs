@@ -111,14 +111,14 @@ pub fn summary(results: &[Applied]) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use kube::core::{ApiResource, GroupVersionKind};
     use serde_json::json;
 
     use super::*;
     use crate::{apply::FieldConflict, object::Object, problem::Place};
 
-    pub(in crate::report) fn target() -> Target {
+    pub(crate) fn target() -> Target {
         let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}});
         Target {
             object: Object {

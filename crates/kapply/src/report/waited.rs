@@ -63,6 +63,7 @@ pub fn time(duration: Duration) -> String {
 
 fn paragraph(target: &Target, waited: &Waited) -> String {
     let head = match (waited.status.state, waited.timed_out) {
+        (State::Failed, _) if waited.timeout.is_zero() => "failed".to_owned(),
         (State::Failed, _) => format!("failed after {}", time(waited.elapsed)),
         (_, true) => format!("timed out after {}", time(waited.timeout)),
         _ => "not ready yet".to_owned(),

@@ -2,8 +2,11 @@
 
 use serde_json::Value;
 
-/// Reasons that never tell why something does not get ready.
-const BESIDE_THE_POINT: [&str; 2] = ["MissingClusterDNS", "DNSConfigForming"];
+/// Reasons that never tell more than the pod's own state does.
+const BESIDE_THE_POINT: [&str; 3] = ["BackOff", "MissingClusterDNS", "DNSConfigForming"];
+
+/// Messages that begin alike differ in a port or a generated name.
+const SAME_BEGINNING: usize = 40;
 
 /// A Warning event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +40,11 @@ pub(super) fn about<'event>(
         let repeats = |known: &Event| {
             known.about == event.about
                 && known.reason == event.reason
-                && (known.message == event.message || event.reason == "FailedCreate")
+                && known
+                    .message
+                    .chars()
+                    .take(SAME_BEGINNING)
+                    .eq(event.message.chars().take(SAME_BEGINNING))
         };
         if !last.iter().any(repeats) {
             last.push(event);
@@ -45,6 +52,15 @@ pub(super) fn about<'event>(
     }
     last.reverse();
     last
+}
+
+impl Event {
+    /// Whether the text says all that this event says.
+    pub(super) fn is_told_by(&self, text: &str) -> bool {
+        let tail = |marker| self.message.rsplit_once(marker).map(|(_, tail)| tail);
+        let core = tail("is forbidden: ").or_else(|| tail("Error: "));
+        text.contains(core.unwrap_or(&self.message).trim())
+    }
 }
 
 /// UID of the object that an event is about.
@@ -102,6 +118,7 @@ mod tests {
             event("a", "Unhealthy", "503", "2026-11-23T12:56:43Z"),
             event("a", "FailedMount", "absent", "2026-11-23T12:56:40Z"),
             event("a", "Unhealthy", "503", "2026-11-23T12:56:41Z"),
+            event("a", "BackOff", "", "2026-11-23T12:56:45Z"),
             event("a", "MissingClusterDNS", "", "2026-11-23T12:56:44Z"),
             event("b", "Failed", "another pod", "2026-11-23T12:56:44Z"),
         ];

@@ -204,7 +204,19 @@ fn claim(object: &Value) -> Status {
     {
         "Bound" => Status::ready("bound"),
         "Lost" => Status::failed("its volume is lost"),
-        phase => Status::pending(format!("{}, no volume is bound yet", phase.to_lowercase())),
+        phase => {
+            // A claim that names none is given the default class, if there is one.
+            let class = object.pointer("/spec/storageClassName");
+            let hint = if class.is_none() {
+                "; it names no storage class, and the cluster has no default one"
+            } else {
+                ""
+            };
+            Status::pending(format!(
+                "{}: no volume is bound yet{hint}",
+                phase.to_lowercase()
+            ))
+        }
     }
 }
 
@@ -217,7 +229,7 @@ fn service(object: &Value) -> Status {
         .and_then(Value::as_array)
     {
         Some(addresses) if !addresses.is_empty() => Status::ready(""),
-        _ => Status::pending("the load balancer has no address yet"),
+        _ => Status::pending("no load balancer has given it an address yet"),
     }
 }
 

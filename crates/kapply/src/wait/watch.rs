@@ -186,6 +186,9 @@ impl<'run> Watch<'run> {
         if status.state == State::Pending && self.waits_for_consumer(live) {
             status = Status::ready("unbound until a pod uses it (WaitForFirstConsumer)");
         }
+        if status.state == State::Failed && self.is_late_of_before(live) {
+            status.state = State::Pending;
+        }
         if status.state != State::Ready && live.pointer("/spec/paused") == Some(&true.into()) {
             status = paused(target, status);
         }
@@ -296,6 +299,16 @@ impl<'run> Watch<'run> {
             }
         }
         is_coming
+    }
+
+    /// Whether a deployment's deadline passed before this run: what was applied
+    /// since, such as its ConfigMap, may help it yet.
+    fn is_late_of_before(&self, live: &Value) -> bool {
+        let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
+        conditions.into_iter().flatten().any(|condition| {
+            condition["reason"] == "ProgressDeadlineExceeded"
+                && self.rules.is_before(condition.get("lastUpdateTime"))
+        })
     }
 
     fn waits_for_consumer(&self, live: &Value) -> bool {
