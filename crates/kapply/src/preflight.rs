@@ -10,7 +10,7 @@ use http::Request;
 use kube::core::ApiResource;
 use serde_json::{Value, json};
 
-pub use self::role::roles;
+pub use self::role::{roles, words};
 use crate::{
     connect::{Cluster, RequestError, Retry},
     error::Error,

@@ -4,7 +4,7 @@ use super::output;
 use crate::{
     connect::Cluster,
     error::Error,
-    preflight::{Needs, roles, user},
+    preflight::{Needs, roles, user, words},
     report::yaml,
 };
 
@@ -23,8 +23,8 @@ pub(super) async fn is_permitted(cluster: &Cluster, needs: &Needs) -> Result<boo
         || "this account".to_owned(),
         |user| format!("user \"{user}\""),
     );
-    for permission in &missing {
-        output::error(&format!("{user} may not {permission}"));
+    for words in words(&missing) {
+        output::error(&format!("{user} may not {words}"));
     }
     output::line(&format!(
         "nothing was sent; bound to {user}, these roles would do:\n{}",

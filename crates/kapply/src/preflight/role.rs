@@ -1,23 +1,35 @@
 //! Missing permissions in words, and as the RBAC roles that would grant them.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::Permission;
 
-impl fmt::Display for Permission {
-    /// `create deployments.apps in namespace shop`
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {}", self.verb, self.resource)?;
-        if !self.group.is_empty() {
-            write!(out, ".{}", self.group)?;
-        }
-        match &self.namespace {
-            Some(namespace) => write!(out, " in namespace {namespace}"),
-            None => out.write_str(" in the cluster"),
-        }
+/// `create, patch deployments.apps in namespace shop`, a line per resource.
+#[must_use]
+pub fn words(missing: &[Permission]) -> Vec<String> {
+    let mut verbs: BTreeMap<(&Option<String>, &str, &str), Vec<&str>> = BTreeMap::new();
+    for permission in missing {
+        let Permission {
+            namespace,
+            group,
+            resource,
+            verb,
+        } = permission;
+        let key = (namespace, group.as_str(), resource.as_str());
+        verbs.entry(key).or_default().push(verb);
     }
+    let line =
+        |((namespace, group, resource), verbs): ((&Option<String>, &str, &str), Vec<&str>)| {
+            let dot = if group.is_empty() { "" } else { "." };
+            let place = match namespace {
+                Some(namespace) => format!("in namespace {namespace}"),
+                None => "in the cluster".to_owned(),
+            };
+            format!("{} {resource}{dot}{group} {place}", verbs.join(", "))
+        };
+    verbs.into_iter().map(line).collect()
 }
 
 /// A Role for each namespace and a `ClusterRole` for the cluster, with nothing
@@ -93,8 +105,13 @@ mod tests {
             missing(Some("shop"), "apps", "deployments", "patch"),
         ];
         assert_eq!(
-            missing[5].to_string(),
-            "patch deployments.apps in namespace shop"
+            words(&missing),
+            [
+                "create namespaces in the cluster",
+                "create, patch configmaps in namespace shop",
+                "create, patch services in namespace shop",
+                "patch deployments.apps in namespace shop",
+            ]
         );
         let roles = roles(&missing);
         assert_eq!(roles[0]["kind"], "ClusterRole");

@@ -127,7 +127,11 @@ fn ended(status: &Value, rules: &Rules) -> Option<Found> {
             Gravity::Note
         },
         reason: reason.to_owned(),
-        text: format!("it ended with {text}"),
+        text: if again {
+            format!("it ended again, with {text}")
+        } else {
+            format!("it ended with {text}")
+        },
         advice: reason.to_owned(),
         log: Some(false),
     })
