@@ -19,7 +19,8 @@
 //! use kapply::{apply, connect, decode, discover, interrupt::Interrupt, resolve, source, wait};
 //!
 //! let cluster = connect::connect(&connect::ConnectOptions::default()).await?;
-//! let mut objects = decode::decode(&source::read(&["manifests".into()], false)?)?;
+//! let inputs = source::Inputs { paths: vec!["manifests".into()], ..Default::default() };
+//! let mut objects = decode::decode(&source::read(&inputs).await?)?;
 //! resolve::prepare(&mut objects, &[], &cluster.namespace)?;
 //! let catalog = discover::discover(&cluster).await?;
 //! let targets = resolve::resolve(objects, &catalog, &resolve::Namespacing::of(&cluster))?;

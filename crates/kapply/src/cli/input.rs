@@ -10,18 +10,29 @@ use crate::{
     object::Object,
     problem::Problems,
     resolve::{ImageOverride, Namespacing, Target, prepare, resolve},
-    source,
+    source::{self, Inputs},
 };
 
 /// Manifests and what is changed in them before they are sent.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
-    /// Manifest file, directory of manifests, or - for standard input (repeatable)
-    #[arg(short, long = "filename", value_name = "PATH", required = true)]
+    /// Manifest file, directory of manifests, URL, or - for standard input (repeatable)
+    #[arg(
+        short,
+        long = "filename",
+        value_name = "PATH",
+        required_unless_present = "kustomize"
+    )]
     pub(super) filename: Vec<PathBuf>,
+    /// Directory that kustomize (or kubectl, if there is none) builds the manifests of
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["filename", "recursive"])]
+    pub(super) kustomize: Option<PathBuf>,
     /// Look into the subdirectories of directories, too
     #[arg(short = 'R', long)]
     recursive: bool,
+    /// Let -f fetch https:// URLs
+    #[arg(long)]
+    allow_urls: bool,
     /// Set the image of every container whose image has this name (repeatable)
     #[arg(long, value_name = "NAME=REF")]
     image: Vec<ImageOverride>,
@@ -32,8 +43,8 @@ pub(super) struct Input {
 
 impl Input {
     /// Reads the manifests; nothing is asked of any cluster.
-    pub(super) fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
-        let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
+    pub(super) async fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
+        let mut objects = self.read().await?;
         prepare(&mut objects, &self.image, namespace)?;
         Ok(objects)
     }
@@ -45,7 +56,7 @@ impl Input {
     ) -> Result<(Cluster, Vec<Target>), Error> {
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
-        let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
+        let mut objects = self.read().await?;
         let cluster = match connect(options).await {
             Ok(cluster) => cluster,
             Err(error) => {
@@ -61,5 +72,15 @@ impl Input {
         };
         let targets = resolve(objects, &catalog, &namespacing)?;
         Ok((cluster, targets))
+    }
+
+    async fn read(&self) -> Result<Vec<Object>, Problems> {
+        let inputs = Inputs {
+            paths: self.filename.clone(),
+            kustomizations: self.kustomize.iter().cloned().collect(),
+            recursive: self.recursive,
+            allow_urls: self.allow_urls,
+        };
+        decode(&source::read(&inputs).await?)
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     scalar,
-    yaml::{Document, Malformed},
+    yaml::{self, Document, Malformed},
 };
 
 /// All documents of a text.
@@ -21,19 +21,53 @@ pub(crate) fn documents(text: &str) -> Result<Vec<Document>, Malformed> {
         let line = text[..start + skipped].matches('\n').count() + 1;
         match stream.next() {
             None => return Ok(documents),
-            Some(Ok(Strict(value))) => documents.push(Document {
-                value,
-                line,
-                item_lines: Vec::new(),
-            }),
-            Some(Err(error)) => {
-                return Err(Malformed {
-                    line: error.line(),
-                    message: error.to_string(),
+            Some(Ok(Strict(value))) => {
+                let item_lines = if value["items"].is_array() {
+                    item_lines(&text[start + skipped..stream.byte_offset()], line)
+                } else {
+                    Vec::new()
+                };
+                documents.push(Document {
+                    value,
+                    line,
+                    item_lines,
                 });
             }
+            Some(Err(error)) => return yaml_instead(text, &error),
         }
     }
+}
+
+/// Where a list's items stand. JSON that is no YAML too, as with surrogate
+/// pairs, goes without.
+fn item_lines(text: &str, line: usize) -> Vec<usize> {
+    let read = yaml::documents(text).ok().and_then(|mut found| found.pop());
+    let lines = read.map_or_else(Vec::new, |document| document.item_lines);
+    lines.into_iter().map(|item| line - 1 + item).collect()
+}
+
+/// A text that only looks like JSON is YAML, as for kubectl; if it is neither,
+/// JSON's complaint is the better one. A key given twice is refused by both,
+/// and YAML's message knows both lines.
+fn yaml_instead(text: &str, error: &serde_json::Error) -> Result<Vec<Document>, Malformed> {
+    let message = error.to_string();
+    // serde_json adds the position, which is known anyway.
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(message, _)| message);
+    let malformed = Malformed {
+        line: error.line(),
+        message: message.to_owned(),
+    };
+    // YAML would make a string of 1e400.
+    if message == "number out of range" {
+        return Err(malformed);
+    }
+    let read = yaml::documents(text);
+    if error.is_data() {
+        return read;
+    }
+    read.map_err(|_| malformed)
 }
 
 /// A JSON value without duplicate keys, with numbers as Go writes them.
@@ -67,10 +101,16 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
+        i64::try_from(value)
+            .map(Value::from)
+            .map_err(|_| E::custom(scalar::too_large(&value.to_string())))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        // It may have been written as an integer: YAML's reader sees how it was.
+        if value.abs() >= 9_223_372_036_854_775_808.0 {
+            return Err(E::custom(scalar::too_large(&value.to_string())));
+        }
         Ok(scalar::float(value))
     }
 
@@ -118,7 +158,10 @@ mod tests {
     fn duplicates_and_garbage_are_refused() {
         let error = documents("{\"a\": 1,\n\"a\": 2}").unwrap_err();
         assert!(
-            error.line == 2 && error.message.contains("`a`"),
+            error.line == 2
+                && error
+                    .message
+                    .contains("`a` is given twice in this mapping, first on line 1"),
             "{error:?}"
         );
         assert!(documents("{\"a\": }").is_err());
@@ -130,5 +173,30 @@ mod tests {
             documents("{\"replicas\": 3.0}").unwrap()[0].value,
             json!({"replicas": 3})
         );
+    }
+
+    #[test]
+    fn numbers_that_would_be_rounded_are_refused() {
+        for number in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "100000000000000000000",
+            "1e400",
+        ] {
+            assert!(
+                documents(&format!("{{\"a\": {number}}}")).is_err(),
+                "{number}"
+            );
+        }
+        assert_eq!(
+            documents("{\"a\": 1e20}").unwrap()[0].value,
+            json!({"a": 1e20})
+        );
+    }
+
+    #[test]
+    fn items_know_their_lines() {
+        let found = documents("\n{\"items\": [\n {\"a\": 1},\n\n {\"b\": 2}]}").unwrap();
+        assert_eq!(found[0].item_lines, [3, 5]);
     }
 }
