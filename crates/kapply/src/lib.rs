@@ -6,6 +6,7 @@
 //! 2. [`decode`]: texts become [`object::Object`]s that know their file and line.
 //! 3. [`connect`] and [`discover`]: which cluster, and which kinds it serves.
 //! 4. [`resolve`]: objects become [`resolve::Target`]s: images, resource, namespace.
+//!    [`lint`] looks for what fits no cluster.
 //! 5. [`apply`]: everything is dry-run, then sent in waves.
 //! 6. [`wait`]: what was applied is watched until it is ready.
 //! 7. [`report`]: what happened, for people and for programs.
@@ -40,6 +41,7 @@ pub mod decode;
 pub mod discover;
 pub mod error;
 pub mod interrupt;
+pub mod lint;
 pub mod object;
 pub mod plan;
 pub mod problem;

@@ -120,7 +120,6 @@ fn is_start(event: &Event<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{decode::decode, problem::File};
 
     #[test]

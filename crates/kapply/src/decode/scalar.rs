@@ -85,11 +85,12 @@ pub(crate) fn key(value: Value, written: Option<&str>) -> Result<String, String>
         Value::String(text) => return Ok(text),
         Value::Bool(flag) => flag.to_string(),
         Value::Number(number) => match number.as_f64() {
-            // Kubernetes' tools write float keys with the 24 bits of an f32.
-            Some(float) if number.is_f64() && (1e-4..1e6).contains(&float.abs()) => {
-                (float as f32).to_string()
-            }
-            _ => number.to_string(),
+            // Kubernetes' tools write float keys with the 24 bits of an f32, and
+            // beyond these bounds with an exponent.
+            _ if !number.is_f64() => number.to_string(),
+            Some(float) if (1e-4..1e6).contains(&float.abs()) => (float as f32).to_string(),
+            Some(float) => format!("{float:e}"),
+            None => number.to_string(),
         },
         _ => return Err("a mapping key must be a string; quote it".to_owned()),
     };
