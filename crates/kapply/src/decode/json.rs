@@ -164,7 +164,7 @@ mod tests {
                     .contains("`a` is given twice in this mapping, first on line 1"),
             "{error:?}"
         );
-        assert!(documents("{\"a\": }").is_err());
+        assert!(documents("{\"a\": 1}}").is_err() && documents("{\"a\": [1}").is_err());
     }
 
     #[test]
