@@ -6,6 +6,7 @@ mod exit;
 mod input;
 mod output;
 mod pages;
+mod planning;
 mod render;
 mod signal;
 mod wait;

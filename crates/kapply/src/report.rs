@@ -1,5 +1,6 @@
-//! Stage 7: what happened, for people and for programs.
+//! Stage 8: what happened, for people and for programs.
 
+pub mod conflict;
 pub mod json;
 pub mod progress;
 pub mod text;

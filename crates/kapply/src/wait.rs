@@ -1,4 +1,4 @@
-//! Stage 6: watch the targets until all are ready, one cannot get ready, or
+//! Stage 7: watch the targets until all are ready, one cannot get ready, or
 //! the time is up, and say what was missing and why.
 
 mod feed;

@@ -1,20 +1,24 @@
 //! `kapply apply`
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::time::Duration;
 
 use super::{
     Results, duration,
     exit::{self, Exit},
     input::Input,
-    output, signal,
+    output,
+    planning::Planning,
+    signal,
 };
 use crate::{
     apply::{Applied, ApplyOptions, apply},
     connect::{Cluster, ConnectOptions},
     error::Error,
     interrupt::Interrupt,
+    plan::{Check, plan},
     report::{json, progress::Progress, text},
     resolve::Target,
+    schema,
     wait::{self, WaitReport},
 };
 
@@ -23,18 +27,11 @@ use crate::{
 pub(super) struct ApplyCommand {
     #[command(flatten)]
     input: Input,
-    /// Name under which the cluster keeps the fields that are applied
-    #[arg(long, value_name = "NAME", default_value = "kapply")]
-    field_manager: String,
-    /// Take fields over from other managers
-    #[arg(long)]
-    force_conflicts: bool,
+    #[command(flatten)]
+    planning: Planning,
     /// Ask the server what would happen, and change nothing
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
     dry_run: Option<String>,
-    /// Requests under way at once
-    #[arg(long, value_name = "N", default_value = "16")]
-    concurrency: NonZeroUsize,
     /// Wait until everything that was applied is ready
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
@@ -89,13 +86,27 @@ impl ApplyCommand {
         targets: &[Target],
         interrupt: &Interrupt,
     ) -> Vec<Applied> {
-        let options = ApplyOptions {
-            field_manager: self.field_manager.clone(),
-            force_conflicts: self.force_conflicts,
-            dry_run: self.dry_run.is_some(),
-            concurrency: self.concurrency.get(),
+        let check = if self.dry_run.is_some() {
+            Check::Unproved
+        } else {
+            Check::Updates
         };
-        let results = apply(cluster, targets, &options, interrupt, |target, applied| {
+        let schemas = schema::of_targets(cluster, targets).await;
+        let plan = plan(
+            cluster,
+            targets,
+            &schemas,
+            &self.planning.options(check),
+            interrupt,
+        )
+        .await;
+        let options = ApplyOptions {
+            field_manager: self.planning.field_manager.clone(),
+            dry_run: self.dry_run.is_some(),
+            exactly_as_planned: false,
+            concurrency: self.planning.concurrency.get(),
+        };
+        let show = |target: &Target, applied: &Applied| {
             for warning in &applied.warnings {
                 output::warning(&format!(
                     "{}: {}: {warning}",
@@ -110,8 +121,8 @@ impl ApplyCommand {
                     .iter()
                     .for_each(|text| output::line(text)),
             }
-        })
-        .await;
+        };
+        let results = apply(cluster, targets, &plan, &options, interrupt, show).await;
         for line in text::not_sent(targets, &results) {
             output::line(&line);
         }

@@ -51,18 +51,9 @@ pub fn refused(target: &Target, applied: &Applied) -> Option<String> {
             let mut text = format!(
                 "conflict: {place}: {subject}: other managers set these fields to other values:"
             );
-            for conflict in conflicts {
-                let _ = write!(
-                    text,
-                    "\n  {}  is owned by \"{}\" {}",
-                    conflict.field, conflict.manager, conflict.detail
-                );
-                text.truncate(text.trim_end().len());
+            for line in super::conflict::lines(conflicts) {
+                let _ = write!(text, "\n  {line}");
             }
-            text.push_str(
-                "\n  ways out: take the fields over with --force-conflicts, leave them to their managers by removing \
-                 them from the manifest, or give them the same values",
-            );
             Some(text)
         }
         _ => None,
@@ -98,6 +89,7 @@ pub fn summary(results: &[Applied]) -> String {
     for name in [
         "created",
         "configured",
+        "recreated",
         "unchanged",
         "conflict",
         "failed",
@@ -185,7 +177,11 @@ mod tests {
         let conflict = FieldConflict {
             field: ".spec.replicas".into(),
             manager: "hpa".into(),
-            detail: String::new(),
+            operation: "Update".into(),
+            subresource: String::new(),
+            since: None,
+            theirs: None,
+            ours: None,
         };
         let text = refused(&target(), &plain(Outcome::Conflict(vec![conflict]))).unwrap();
         assert!(
@@ -193,7 +189,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("\n  .spec.replicas  is owned by \"hpa\"\n")
+            text.contains("\n  .spec.replicas  is owned by \"hpa\" (Update)\n")
                 && text.contains("--force-conflicts"),
             "{text}"
         );
