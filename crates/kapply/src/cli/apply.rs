@@ -52,6 +52,7 @@ impl ApplyCommand {
             return Ok(Exit::Interrupted);
         };
         let (cluster, targets) = prepared?;
+        Input::warn(&targets);
         let results = self.apply(&cluster, &targets, &interrupt).await;
         let all_applied = results.iter().all(|applied| applied.outcome.is_applied());
         let waiting: Vec<usize> = (0..targets.len())

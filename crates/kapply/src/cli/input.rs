@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::output;
 use crate::{
     connect::{Cluster, ConnectOptions, connect},
     decode::decode,
     discover::discover,
     error::Error,
+    lint::lint,
     object::Object,
     problem::Problems,
     resolve::{ImageOverride, Namespacing, Target, prepare, resolve},
@@ -72,6 +74,13 @@ impl Input {
         };
         let targets = resolve(objects, &catalog, &namespacing)?;
         Ok((cluster, targets))
+    }
+
+    /// Says what cannot work although no server will refuse it.
+    pub(super) fn warn(targets: &[Target]) {
+        for problem in lint(targets) {
+            output::warning(&problem.to_string());
+        }
     }
 
     async fn read(&self) -> Result<Vec<Object>, Problems> {

@@ -11,31 +11,47 @@ use super::{
     yaml::{self, Document, Malformed},
 };
 
-/// All documents of a text.
+/// All documents of a text, one after the other or parted by `---`.
 pub(crate) fn documents(text: &str) -> Result<Vec<Document>, Malformed> {
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Strict>();
     let mut documents = Vec::new();
+    let (mut rest, mut line) = (text, 1);
     loop {
-        let start = stream.byte_offset();
-        let skipped = text[start..].len() - text[start..].trim_start().len();
-        let line = text[..start + skipped].matches('\n').count() + 1;
-        match stream.next() {
-            None => return Ok(documents),
-            Some(Ok(Strict(value))) => {
-                let item_lines = if value["items"].is_array() {
-                    item_lines(&text[start + skipped..stream.byte_offset()], line)
-                } else {
-                    Vec::new()
-                };
-                documents.push(Document {
-                    value,
-                    line,
-                    item_lines,
-                });
-            }
-            Some(Err(error)) => return yaml_instead(text, &error),
+        let skipped = rest.len() - rest.trim_start().len();
+        line += newlines(&rest[..skipped]);
+        rest = &rest[skipped..];
+        if rest.is_empty() {
+            return rounded(text).map_or(Ok(documents), Err);
         }
+        if let Some(next) = rest.strip_prefix("---")
+            && next.starts_with(|next: char| next.is_whitespace())
+        {
+            rest = next;
+            continue;
+        }
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Strict>();
+        let value = match stream.next() {
+            Some(Ok(Strict(value))) => value,
+            Some(Err(error)) => return yaml_instead(text, line - 1 + error.line(), &error),
+            None => return Ok(documents),
+        };
+        let (read, next) = rest.split_at(stream.byte_offset());
+        let item_lines = if value["items"].is_array() {
+            item_lines(read, line)
+        } else {
+            Vec::new()
+        };
+        documents.push(Document {
+            value,
+            line,
+            item_lines,
+        });
+        line += newlines(read);
+        rest = next;
     }
+}
+
+fn newlines(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
 /// Where a list's items stand. JSON that is no YAML too, as with surrogate
@@ -49,14 +65,18 @@ fn item_lines(text: &str, line: usize) -> Vec<usize> {
 /// A text that only looks like JSON is YAML, as for kubectl; if it is neither,
 /// JSON's complaint is the better one. A key given twice is refused by both,
 /// and YAML's message knows both lines.
-fn yaml_instead(text: &str, error: &serde_json::Error) -> Result<Vec<Document>, Malformed> {
+fn yaml_instead(
+    text: &str,
+    line: usize,
+    error: &serde_json::Error,
+) -> Result<Vec<Document>, Malformed> {
     let message = error.to_string();
     // serde_json adds the position, which is known anyway.
     let message = message
         .rsplit_once(" at line ")
         .map_or(message.as_str(), |(message, _)| message);
     let malformed = Malformed {
-        line: error.line(),
+        line,
         message: message.to_owned(),
     };
     // YAML would make a string of 1e400.
@@ -68,6 +88,37 @@ fn yaml_instead(text: &str, error: &serde_json::Error) -> Result<Vec<Document>, 
         return read;
     }
     read.map_err(|_| malformed)
+}
+
+/// An integer of a JSON text that Kubernetes would round to a float.
+fn rounded(text: &str) -> Option<Malformed> {
+    let bytes = text.as_bytes();
+    let (mut at, mut line) = (0, 1);
+    while at < bytes.len() {
+        let start = at;
+        at += 1;
+        match bytes[start] {
+            b'\n' => line += 1,
+            b'"' => {
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += 1 + usize::from(bytes[at] == b'\\');
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let more = |byte: &u8| byte.is_ascii_digit() || b".eE+-".contains(byte);
+                at += bytes[at..].iter().take_while(|byte| more(byte)).count();
+                let number = &text[start..at];
+                let is_integer = !number.contains(['.', 'e', 'E']) && number != "---";
+                if is_integer && number.parse::<i64>().is_err() {
+                    let message = scalar::too_large(number);
+                    return Some(Malformed { line, message });
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// A JSON value without duplicate keys, with numbers as Go writes them.
@@ -101,16 +152,11 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        i64::try_from(value)
-            .map(Value::from)
-            .map_err(|_| E::custom(scalar::too_large(&value.to_string())))
+        // Beyond 64 bits with sign it is refused where it stands, see `rounded`.
+        Ok(Value::from(value))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        // It may have been written as an integer: YAML's reader sees how it was.
-        if value.abs() >= 9_223_372_036_854_775_808.0 {
-            return Err(E::custom(scalar::too_large(&value.to_string())));
-        }
         Ok(scalar::float(value))
     }
 
@@ -152,6 +198,10 @@ mod tests {
         let found = documents("{\"a\": 1}\n\n{\"b\": \"\\ud83d\\ude00\"}").unwrap();
         assert_eq!((found[0].line, &found[0].value), (1, &json!({"a": 1})));
         assert_eq!((found[1].line, &found[1].value), (3, &json!({"b": "😀"})));
+        let found = documents("{}\n---\n{\"b\": 1}\n---\n").unwrap();
+        assert_eq!((found.len(), found[1].line), (2, 3));
+        // YAML may follow, and then all of it is.
+        assert_eq!(documents("{}\n---\nb: 1\n").unwrap()[1].line, 3);
     }
 
     #[test]
@@ -189,8 +239,8 @@ mod tests {
             );
         }
         assert_eq!(
-            documents("{\"a\": 1e20}").unwrap()[0].value,
-            json!({"a": 1e20})
+            documents("{\"a\": 1e20, \"b\": \"\\\"9223372036854775808\"}").unwrap()[0].value["a"],
+            1e20
         );
     }
 
