@@ -33,7 +33,7 @@ const EXIT_CODES: &str = "Exit codes:
 const APPLY_EXAMPLES: &str = "Examples:
   kapply apply -f manifests/
   kapply apply -f manifests/ -n shop --image web=registry.example/web:1.2 --wait
-  kubectl kustomize . | kapply apply -f - --dry-run
+  kapply apply -k overlays/production --dry-run
 
 All objects are dry-run on the server first: if one is refused, nothing is changed.
 Objects whose namespace or definition the same input creates are dry-run once that is there.";

@@ -8,7 +8,6 @@ use crate::{
     connect::ConnectOptions,
     error::Error,
     interrupt::Interrupt,
-    // lint::lint,
     plan::{Check, Plan, PlanOptions, plan},
     problem::Problems,
     schema,
@@ -51,9 +50,7 @@ impl Work {
         let work = async {
             let may_be_empty = self.set.may_be_empty();
             let mut prepared = self.input.prepared(connect, may_be_empty).await?;
-            for problem in lint(&prepared.targets) {
-                output::warning(&problem.to_string());
-            }
+            Input::warn(&prepared.targets);
             let set = self.set.open(connect, &mut prepared).await?;
             Ok(Opened { prepared, set })
         };
