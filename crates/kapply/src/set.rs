@@ -110,9 +110,13 @@ impl ApplySet {
                 reason: reason.to_owned(),
             });
         }
-        let discover = options.access != Access::Change;
         let record = match &found {
-            Some(live) => Some(record::record(&parent, &live.value, catalog, discover)?),
+            Some(live) => Some(record::record(
+                &parent,
+                &live.value,
+                catalog,
+                options.access,
+            )?),
             None => None,
         };
         if let Some(record) = record

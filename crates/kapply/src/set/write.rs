@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Map, Value, json};
 
 use super::{
-    ApplySet, SetError,
+    Access, ApplySet, SetError,
     marks::ID,
     reach::Reach,
     record::{ANNOTATIONS, record},
@@ -259,7 +259,7 @@ impl ApplySet {
     async fn refresh(&mut self, cluster: &Cluster, catalog: &Catalog) -> Result<(), SetError> {
         let found = self.parent.read(cluster).await?;
         self.record = match found {
-            Some(Live { value }) => Some(record(&self.parent, &value, catalog, true)?),
+            Some(Live { value }) => Some(record(&self.parent, &value, catalog, Access::Adopt)?),
             None => None,
         };
         if let Some(record) = &self.record {
