@@ -19,7 +19,7 @@ use crate::{
     delete::DeleteOptions,
     error::Error,
     interrupt::Interrupt,
-    plan::{Action, Blocked, Check, Plan, plan},
+    plan::{Action, Blocked, Check, Plan, Proof, Step, plan},
     report::{self, json, progress::Progress, text},
     resolve::Target,
     schema,
@@ -75,8 +75,13 @@ impl ApplyCommand {
                 dry_run: self.dry_run.is_some(),
                 field_manager: &self.planning.field_manager,
             };
-            for note in set.widen(cluster, catalog, targets, options).await? {
-                output::warning(&note);
+            let widened = set.widen(cluster, catalog, targets, options).await?;
+            widened.notes.iter().for_each(|note| output::warning(note));
+            if let Some(index) = widened.made {
+                plan.steps[index] = Step {
+                    notes: vec!["made just now, for the set's parent".to_owned()],
+                    ..Step::of(Action::Unchanged(Proof::Server))
+                };
             }
         }
         let results = self.apply(cluster, targets, &plan, &interrupt).await;

@@ -34,6 +34,15 @@ pub struct WriteOptions<'run> {
     pub field_manager: &'run str,
 }
 
+/// What came of widening.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Widened {
+    /// What the reader should know.
+    pub notes: Vec<String>,
+    /// Index of the target that had to be made first: the parent's namespace.
+    pub made: Option<usize>,
+}
+
 /// Why one write did not succeed.
 enum Obstacle {
     /// The parent is not what was read before.
@@ -45,7 +54,7 @@ enum Obstacle {
 impl ApplySet {
     /// Makes the parent name everything that it names now and everything that
     /// the targets need; makes the parent itself, and its namespace if that is a
-    /// target. Gives back what the reader should know.
+    /// target.
     ///
     /// # Errors
     /// The parent cannot be written; nothing may be applied then.
@@ -55,8 +64,8 @@ impl ApplySet {
         catalog: &Catalog,
         targets: &[Target],
         options: WriteOptions<'_>,
-    ) -> Result<Vec<String>, SetError> {
-        let mut notes = Vec::new();
+    ) -> Result<Widened, SetError> {
+        let mut widened = Widened::default();
         for _ in 0..TRIES {
             let reach = self.reach.union(&Reach::of(targets));
             match self
@@ -65,29 +74,30 @@ impl ApplySet {
                     &reach,
                     &Tooling::own(),
                     options.dry_run,
-                    &mut notes,
+                    &mut widened.notes,
                 )
                 .await
             {
-                Ok(()) => return Ok(notes),
+                Ok(()) => return Ok(widened),
                 // Whatever the other run has added stays in.
                 Err(Obstacle::Moved) => self.refresh(cluster, catalog).await?,
                 Err(Obstacle::NoNamespace) => {
                     let namespace = self.parent.namespace.clone().unwrap_or_default();
-                    let Some(target) = namespace_target(targets, &namespace) else {
+                    let Some(index) = namespace_target(targets, &namespace) else {
                         return Err(SetError::NoNamespace {
                             parent: self.parent.clone(),
                             namespace,
                         });
                     };
                     if options.dry_run {
-                        notes.push(format!(
+                        widened.notes.push(format!(
                             "{} not checked: namespace {namespace} is created by this input",
                             self.parent
                         ));
-                        return Ok(notes);
+                        return Ok(widened);
                     }
-                    make_namespace(cluster, target, options.field_manager).await?;
+                    make_namespace(cluster, &targets[index], options.field_manager).await?;
+                    widened.made = Some(index);
                 }
                 Err(Obstacle::Failed(error)) => return Err(self.cannot_write(&error)),
             }
@@ -300,8 +310,8 @@ fn obstacle(error: RequestError) -> Obstacle {
     }
 }
 
-fn namespace_target<'targets>(targets: &'targets [Target], name: &str) -> Option<&'targets Target> {
-    targets.iter().find(|target| {
+fn namespace_target(targets: &[Target], name: &str) -> Option<usize> {
+    targets.iter().position(|target| {
         let object = &target.object;
         object.kind() == "Namespace" && object.group().is_empty() && object.name() == name
     })
