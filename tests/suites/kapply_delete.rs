@@ -12,7 +12,9 @@ fn delete(shared: &Shared, namespace: &str, more: &[&str], input: &str) -> e2e::
 }
 
 fn map(name: &str) -> String {
-    format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{by: {name}}}\n")
+    format!(
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{by: {name}}}\n"
+    )
 }
 
 /// Where each line that begins with one of the words stands in the output.

@@ -446,7 +446,11 @@ fn a_set_of_several_namespaces_with_its_own_among_its_objects() {
     );
     let full = format!("{input}{}{elsewhere}", maps(&["near"]));
     // The parent's namespace is made first, because the parent comes before everything else.
-    apply(&shared, &home, &[], &full).exits(0);
+    let ran = apply(&shared, &home, &[], &full).exits(0);
+    assert!(
+        ran.stdout.contains("made just now, for the set's parent"),
+        "{ran}"
+    );
     assert_eq!(
         annotation(&shared, &home, "additional-namespaces"),
         other.as_str()

@@ -1,6 +1,6 @@
 //! What stops a whole run, as opposed to what one object's result says.
 
-use crate::{problem::Problems, set::SetError};
+use crate::{plan::file::PlanFileError, problem::Problems, set::SetError};
 
 /// Why nothing was done at all.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum Error {
     Guard(Problems),
     /// A set cannot be used.
     #[error(transparent)]
-    Set(#[from] SetError),
+    Set(Box<SetError>),
     /// The kubeconfig or the in-cluster account cannot be used.
     #[error("cannot tell which cluster to use: {0}; set --kubeconfig or --context")]
     Config(String),
@@ -27,6 +27,17 @@ pub enum Error {
         /// The innermost cause.
         cause: String,
     },
+    /// A plan file cannot be read or written.
+    #[error(transparent)]
+    PlanFile(#[from] PlanFileError),
+    /// A report cannot be written.
+    #[error("cannot write {path}: {cause}; give another path, or make the folder")]
+    Report {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
     /// The API server answered a request that everything depends on with an error.
     #[error("the API server at {url} refused {what}: {cause}")]
     Refused {
@@ -37,4 +48,13 @@ pub enum Error {
         /// Its answer.
         cause: String,
     },
+}
+
+impl From<SetError> for Error {
+    fn from(error: SetError) -> Self {
+        match error {
+            SetError::Refused(problems) => Self::Guard(problems),
+            error => Self::Set(Box::new(error)),
+        }
+    }
 }

@@ -6,10 +6,12 @@
 //! 2. [`decode`]: texts become [`object::Object`]s that know their file and line.
 //! 3. [`connect`] and [`discover`]: which cluster, and which kinds it serves.
 //! 4. [`resolve`]: objects become [`resolve::Target`]s: images, resource, namespace.
+//!    [`lint`] looks for what cannot work in any cluster.
 //! 5. [`schema`] and [`plan`]: what would change, proved or asked of the server.
-//! 6. [`apply`]: what was planned is sent in waves.
+//! 6. [`apply`]: what was planned is sent in waves. With a [`set`], its parent is
+//!    written before that, and afterwards [`delete`] prunes what left the input.
 //! 7. [`wait`]: what was applied is watched until it is ready.
-//! 8. [`report`]: what happened, for people and for programs.
+//! 8. [`report`]: what happened, for people and for programs; [`status`]: how things are.
 //!
 //! A program that applies manifests walks the same way:
 //!
@@ -20,7 +22,8 @@
 //! use kapply::{apply, connect, decode, discover, interrupt::Interrupt, plan, resolve, schema, source, wait};
 //!
 //! let cluster = connect::connect(&connect::ConnectOptions::default()).await?;
-//! let mut objects = decode::decode(&source::read(&["manifests".into()], false)?)?;
+//! let inputs = source::Inputs { paths: vec!["manifests".into()], ..Default::default() };
+//! let mut objects = decode::decode(&source::read(&inputs).await?)?;
 //! resolve::prepare(&mut objects, &[], &cluster.namespace)?;
 //! let catalog = discover::discover(&cluster).await?;
 //! let targets = resolve::resolve(objects, &catalog, &resolve::Namespacing::of(&cluster))?;
@@ -40,14 +43,18 @@ pub mod cli;
 pub mod connect;
 pub mod decode;
 pub mod delete;
+pub mod diff;
 pub mod discover;
 pub mod error;
 pub mod fields;
 pub mod interrupt;
+pub mod lint;
 mod live;
+pub mod mask;
 pub mod migrate;
 pub mod object;
 pub mod plan;
+pub mod preflight;
 pub mod problem;
 pub mod report;
 pub mod resolve;

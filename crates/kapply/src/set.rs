@@ -106,7 +106,7 @@ impl ApplySet {
                 "it does not exist, and custom resources are never made automatically: create it first"
             };
             return Err(SetError::Parent {
-                parent,
+                parent: Box::new(parent),
                 reason: reason.to_owned(),
             });
         }
@@ -124,7 +124,7 @@ impl ApplySet {
             .filter(|record| options.access == Access::Change && !record.tooling.is_own())
         {
             return Err(SetError::OtherTooling {
-                parent,
+                parent: Box::new(parent),
                 tooling: record.tooling.clone(),
             });
         }

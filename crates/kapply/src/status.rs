@@ -66,7 +66,7 @@ pub async fn of_targets(
 ) -> Vec<Standing> {
     let mut found = BTreeMap::new();
     live::read(cluster, targets, concurrency, |index, live| {
-        drop(found.insert(index, live))
+        drop(found.insert(index, live));
     })
     .await;
     let mut standings = Vec::with_capacity(targets.len());

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, num::NonZeroUsize, time::Duration};
 
 use super::{
-    Results, duration,
+    Results,
     exit::{self, Exit},
     input::{Input, Prepared},
     output, pruning, signal,
@@ -19,6 +19,7 @@ use crate::{
         Access, Allow, AllowPrune, ApplySet, OpenOptions, SetRef,
         dissolve::{self, Dissolution},
     },
+    wait::duration,
 };
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -32,7 +33,10 @@ annotated kapply.dev/prune: disabled stay, and the set with them.";
 
 /// Flags of `kapply delete`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("filename", |arg| arg.required(false).required_unless_present("applyset").conflicts_with("applyset")))]
+#[command(
+    mut_arg("filename", |arg| arg.required_unless_present("applyset").conflicts_with("applyset")),
+    mut_arg("kustomize", |arg| arg.conflicts_with("applyset"))
+)]
 pub(super) struct DeleteCommand {
     #[command(flatten)]
     input: Input,
@@ -64,7 +68,7 @@ pub(super) struct DeleteCommand {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
     wait: bool,
     /// How long to wait, such as 90s or 5m
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     timeout: Duration,
     /// Requests under way at once
     #[arg(long, value_name = "N", default_value = "32")]
@@ -105,7 +109,7 @@ impl DeleteCommand {
         } = self.input.prepared(connect, false).await?;
         let mut found = HashMap::new();
         live::read(&cluster, &targets, self.concurrency.get(), |index, live| {
-            drop(found.insert(index, live))
+            drop(found.insert(index, live));
         })
         .await;
         let mut victims = Vec::new();

@@ -31,7 +31,7 @@ Exit codes: 0 all there and ready; 1 something differs, is missing or left over;
 
 /// Flags of `kapply status`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("filename", |arg| arg.required(false).required_unless_present("applyset")))]
+#[command(mut_arg("filename", |arg| arg.required_unless_present("applyset")))]
 pub(super) struct StatusCommand {
     #[command(flatten)]
     input: Input,

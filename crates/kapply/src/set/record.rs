@@ -43,7 +43,7 @@ pub(crate) fn record(
     access: Access,
 ) -> Result<Record, SetError> {
     let refuse = |reason: String| SetError::Parent {
-        parent: parent.clone(),
+        parent: Box::new(parent.clone()),
         reason,
     };
     let metadata = &object["metadata"];
@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn catalog() -> Catalog {
-        Catalog::of(&[
+        Catalog::of_names(&[
             ("", "v1", "ConfigMap", "configmaps", true),
             ("apps", "v1", "Deployment", "deployments", true),
         ])

@@ -85,7 +85,7 @@ impl ApplySet {
                     let namespace = self.parent.namespace.clone().unwrap_or_default();
                     let Some(index) = namespace_target(targets, &namespace) else {
                         return Err(SetError::NoNamespace {
-                            parent: self.parent.clone(),
+                            parent: Box::new(self.parent.clone()),
                             namespace,
                         });
                     };
@@ -103,7 +103,7 @@ impl ApplySet {
             }
         }
         Err(SetError::Raced {
-            parent: self.parent.clone(),
+            parent: Box::new(self.parent.clone()),
         })
     }
 
@@ -128,7 +128,8 @@ impl ApplySet {
                 .write(cluster, &remaining, tooling, dry_run, &mut notes)
                 .await
             {
-                Ok(()) => return Ok(notes),
+                // In a dry run, or with its namespace, the parent may be gone.
+                Ok(()) | Err(Obstacle::NoNamespace) => return Ok(notes),
                 Err(Obstacle::Moved) => {
                     let before = self
                         .record
@@ -141,17 +142,15 @@ impl ApplySet {
                         .map(|record| record.annotations.clone());
                     if before != after {
                         return Err(SetError::Raced {
-                            parent: self.parent.clone(),
+                            parent: Box::new(self.parent.clone()),
                         });
                     }
                 }
-                // In a dry run, or with its namespace, the parent may be gone.
-                Err(Obstacle::NoNamespace) => return Ok(notes),
                 Err(Obstacle::Failed(error)) => return Err(self.cannot_write(&error)),
             }
         }
         Err(SetError::Raced {
-            parent: self.parent.clone(),
+            parent: Box::new(self.parent.clone()),
         })
     }
 
