@@ -15,7 +15,7 @@ use std::{
 
 use futures::stream::{self, StreamExt as _};
 
-pub(crate) use self::wave::wave as send_order;
+pub(crate) use self::wave::{chosen as chosen_wave, wave as send_order};
 pub use self::{
     result::{Applied, Outcome},
     wave::WAVE_ANNOTATION,

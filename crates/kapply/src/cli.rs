@@ -1,6 +1,7 @@
 //! The command line: flags, messages and exit codes around the library.
 
 mod apply;
+mod delete;
 mod exit;
 mod input;
 mod log;
@@ -8,14 +9,18 @@ mod output;
 mod pages;
 mod planning;
 mod preflight;
+mod pruning;
 mod render;
+mod set_flags;
+mod sets;
 mod signal;
+mod status;
 mod wait;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::exit::Exit;
-use crate::{connect::ConnectOptions, error::Error};
+use crate::{connect::ConnectOptions, error::Error, set::SetError};
 
 const EXIT_CODES: &str = "Exit codes:
   0 done   2 error   3 conflict with another field manager
@@ -76,6 +81,16 @@ enum Command {
     /// Wait until the objects of manifests are ready
     #[command(after_help = WAIT_EXAMPLES)]
     Wait(wait::WaitCommand),
+    /// Delete the objects of manifests, or a whole set
+    #[command(after_help = delete::EXAMPLES)]
+    Delete(delete::DeleteCommand),
+    /// Say how the objects of manifests, or the members of a set, are
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::StatusCommand),
+    /// List the sets of objects that are applied and pruned together
+    #[command(after_help = sets::EXAMPLES)]
+    Sets(sets::SetsCommand),
+
     /// Print a completion script for a shell
     #[command(after_help = PAGES_EXAMPLES)]
     Completions(pages::CompletionsCommand),
@@ -114,6 +129,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let result = match cli.command {
         Command::Apply(command) => command.run(&cli.connect).await,
         Command::Wait(command) => command.run(&cli.connect).await,
+        Command::Delete(command) => command.run(&cli.connect).await,
+        Command::Status(command) => command.run(&cli.connect).await,
+        Command::Sets(command) => command.run(&cli.connect).await,
+
         Command::Render(command) => command.run(&cli.connect).await,
         Command::Completions(command) => {
             command.run();
@@ -126,17 +145,24 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     };
     Ok(result.unwrap_or_else(|error| {
         report(&error);
-        Exit::Error
+        match error {
+            Error::Guard(_) => Exit::Refused,
+            Error::Set(error) if error.is_guard() => Exit::Refused,
+            _ => Exit::Error,
+        }
     }))
 }
 
 fn report(error: &Error) {
-    if let Error::Input(problems) = error {
+    if let Error::Input(problems)
+    | Error::Guard(problems)
+    | Error::Set(SetError::Refused(problems)) = error
+    {
         problems
             .0
             .iter()
             .for_each(|problem| output::error(&problem.to_string()));
-        output::line("nothing was sent");
+        output::line("nothing was changed");
     } else {
         output::error(&error.to_string());
     }

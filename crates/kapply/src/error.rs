@@ -1,6 +1,6 @@
 //! What stops a whole run, as opposed to what one object's result says.
 
-use crate::problem::Problems;
+use crate::{problem::Problems, set::SetError};
 
 /// Why nothing was done at all.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,12 @@ pub enum Error {
     /// The input is refused; every problem is named with its place.
     #[error(transparent)]
     Input(#[from] Problems),
+    /// A guard refuses; what it protects is named.
+    #[error("{0}")]
+    Guard(Problems),
+    /// A set cannot be used.
+    #[error(transparent)]
+    Set(#[from] SetError),
     /// The kubeconfig or the in-cluster account cannot be used.
     #[error("cannot tell which cluster to use: {0}; set --kubeconfig or --context")]
     Config(String),

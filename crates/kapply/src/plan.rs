@@ -6,7 +6,8 @@
 mod ask;
 mod immutable;
 mod planner;
-pub(crate) mod prove;
+pub mod prove;
+mod takeover;
 
 use std::fmt;
 

@@ -3,6 +3,8 @@
 pub mod conflict;
 pub mod json;
 pub mod progress;
+pub mod set;
+pub mod status;
 pub mod text;
 pub mod waited;
 pub mod yaml;

@@ -1,4 +1,4 @@
-//! Stage 6: watch the targets until all are ready, one cannot get ready, or
+//! Stage 7: watch the targets until all are ready, one cannot get ready, or
 //! the time is up, and say what was missing and why.
 
 mod container;
@@ -22,13 +22,12 @@ use http::Request;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+pub(crate) use self::readiness::readiness;
 use self::watch::{Judgement, Watch};
 pub use self::{
     event::Event,
     evidence::Log,
-    options::{
-        TIMEOUT_ANNOTATION, TimeoutFor, WAIT_FOR_ANNOTATION, WaitFor, WaitOptions, duration,
-    },
+    options::{TIMEOUT_ANNOTATION, TimeoutFor, WAIT_FOR_ANNOTATION, WaitFor, WaitOptions},
     secrets::Secrets,
 };
 use crate::{

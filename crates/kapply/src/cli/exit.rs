@@ -2,6 +2,7 @@
 
 use crate::{
     apply::{Applied, Outcome},
+    delete::Fate,
     wait::End,
 };
 
@@ -11,8 +12,12 @@ use crate::{
 pub enum Exit {
     /// Everything was done.
     Done = 0,
+    /// `status` found differences.
+    Different = 1,
     /// The input or a request was refused, or nothing could be reached.
     Error = 2,
+    /// A guard refused; nothing was changed.
+    Refused = 5,
     /// Other managers own fields of an object.
     Conflict = 3,
     /// Something failed to get ready, or the time was up.
@@ -34,6 +39,35 @@ pub(super) fn code(results: &[Applied], wait: Option<End>, interrupted: bool) ->
     } else {
         wait.map_or(Exit::Done, waited)
     }
+}
+
+/// The one of several that counts.
+pub(super) fn first(codes: impl IntoIterator<Item = Exit>) -> Exit {
+    const ORDER: [Exit; 6] = [
+        Exit::Interrupted,
+        Exit::Error,
+        Exit::Refused,
+        Exit::Conflict,
+        Exit::NotReady,
+        Exit::Different,
+    ];
+    let codes: Vec<_> = codes.into_iter().collect();
+    ORDER
+        .into_iter()
+        .find(|exit| codes.contains(exit))
+        .unwrap_or(Exit::Done)
+}
+
+/// The code of a deletion: errors before what is not gone.
+pub(super) fn deleted(fates: &[Fate], interrupted: bool) -> Exit {
+    first(fates.iter().map(|fate| match fate {
+        Fate::Failed(_) => Exit::Error,
+        Fate::Held(_) | Fate::Skipped(_) if interrupted => Exit::Interrupted,
+        Fate::Held(_) | Fate::Skipped(_) => Exit::NotReady,
+        Fate::Deleted | Fate::Missing | Fate::Released | Fate::Going(_) | Fate::Kept(_) => {
+            Exit::Done
+        }
+    }))
 }
 
 /// The code of a wait.

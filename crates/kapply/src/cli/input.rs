@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::{
     connect::{Cluster, ConnectOptions, connect},
-    decode::decode,
-    discover::discover,
+    decode::{decode, decode_any},
+    discover::{Catalog, discover},
     error::Error,
     object::Object,
     problem::Problems,
@@ -30,6 +30,13 @@ pub(super) struct Input {
     pub(super) enforce_namespace: bool,
 }
 
+/// What the manifests are, and on which cluster.
+pub(super) struct Prepared {
+    pub(super) cluster: Cluster,
+    pub(super) catalog: Catalog,
+    pub(super) targets: Vec<Target>,
+}
+
 impl Input {
     /// Reads the manifests; nothing is asked of any cluster.
     pub(super) fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
@@ -38,11 +45,28 @@ impl Input {
         Ok(objects)
     }
 
+    /// Whether there are any.
+    pub(super) fn is_given(&self) -> bool {
+        !self.filename.is_empty()
+    }
+
     /// Reads the manifests and finds out where their objects live.
     pub(super) async fn targets(
         &self,
         options: &ConnectOptions,
     ) -> Result<(Cluster, Vec<Target>), Error> {
+        let prepared = self.prepared(options, false).await?;
+        Ok((prepared.cluster, prepared.targets))
+    }
+
+    /// The same with what the cluster serves; `may_be_empty` where an input
+    /// without any object has a meaning.
+    pub(super) async fn prepared(
+        &self,
+        options: &ConnectOptions,
+        may_be_empty: bool,
+    ) -> Result<Prepared, Error> {
+        let decode = if may_be_empty { decode_any } else { decode };
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
         let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
@@ -60,6 +84,10 @@ impl Input {
             ..Namespacing::of(&cluster)
         };
         let targets = resolve(objects, &catalog, &namespacing)?;
-        Ok((cluster, targets))
+        Ok(Prepared {
+            cluster,
+            catalog,
+            targets,
+        })
     }
 }

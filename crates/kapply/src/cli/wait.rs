@@ -12,11 +12,13 @@ use super::{
 };
 use crate::{
     connect::{Cluster, ConnectOptions},
+    duration,
     error::Error,
     interrupt::Interrupt,
+    problem::Problems,
     report::{progress::Progress, text, waited},
     resolve::Target,
-    wait::{Secrets, State, TimeoutFor, WaitFor, WaitOptions, WaitReport, duration, wait},
+    wait::{Secrets, State, TimeoutFor, WaitFor, WaitOptions, WaitReport, wait},
 };
 
 /// Flags of `kapply wait`.
@@ -36,8 +38,8 @@ pub(super) struct WaitCommand {
 #[command(next_help_heading = "Waiting")]
 pub(super) struct Waiting {
     /// How long to wait, such as 90s or 5m; 0 looks once
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
-    timeout: Duration,
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    pub(super) timeout: Duration,
     /// Another timeout for some objects, such as job/migrate=20m; so does the annotation kapply.dev/timeout (repeatable)
     #[arg(long, value_name = "KIND[.GROUP][/NAME]=DURATION")]
     timeout_for: Vec<TimeoutFor>,
@@ -59,7 +61,7 @@ impl Waiting {
         &self,
         targets: &[Target],
         since: Option<Timestamp>,
-    ) -> Result<WaitOptions, Error> {
+    ) -> Result<WaitOptions, Problems> {
         let options = WaitOptions {
             timeout: self.timeout,
             timeouts: self.timeout_for.clone(),

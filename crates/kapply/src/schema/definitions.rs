@@ -1,0 +1,51 @@
+//! Schemas from the CRDs of the input, for objects of kinds that do not exist yet.
+
+use kube::core::GroupVersionKind;
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::{
+    Schemas,
+    openapi::{Node, Root, compact_definition},
+};
+use crate::{discover::definitions::is_definition, object::Object};
+
+impl Schemas {
+    /// The schemas of all kinds that CRDs among the objects define. A version
+    /// whose schema cannot be read has none here.
+    #[must_use]
+    pub fn of_definitions(objects: &[Object]) -> Self {
+        let mut schemas = Self::default();
+        for object in objects.iter().filter(|object| is_definition(object)) {
+            let spec = &object.value["spec"];
+            let versions = spec["versions"].as_array().map(Vec::as_slice);
+            for version in versions.unwrap_or_default() {
+                schemas.add_version(spec, version);
+            }
+        }
+        schemas
+    }
+
+    fn add_version(&mut self, spec: &Value, version: &Value) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let kind = GroupVersionKind {
+            group: text(&spec["group"]),
+            version: text(&version["name"]),
+            kind: text(&spec["names"]["kind"]),
+        };
+        let mut node = match Node::deserialize(&version["schema"]["openAPIV3Schema"]) {
+            Ok(node) => node,
+            Err(error) => {
+                tracing::debug!(?kind, %error, "the schema of a definition cannot be read");
+                return;
+            }
+        };
+        let types = compact_definition(&mut node);
+        let root = Root {
+            kind,
+            root: u32::try_from(types.len() - 1).unwrap_or_default(),
+            status: version["subresources"]["status"].is_object(),
+        };
+        self.add(types, vec![root], false);
+    }
+}
