@@ -2,7 +2,6 @@
 //! then the objects go in waves, those of a wave in parallel, and one that fails
 //! does not keep the others back.
 
-pub(crate) mod mask;
 mod recreate;
 mod result;
 mod send;

@@ -1,6 +1,6 @@
 //! What stops a whole run, as opposed to what one object's result says.
 
-use crate::{problem::Problems, set::SetError};
+use crate::{plan::file::PlanFileError, problem::Problems, set::SetError};
 
 /// Why nothing was done at all.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,17 @@ pub enum Error {
         url: String,
         /// The innermost cause.
         cause: String,
+    },
+    /// A plan file cannot be read or written.
+    #[error(transparent)]
+    PlanFile(#[from] PlanFileError),
+    /// A report cannot be written.
+    #[error("cannot write {path}: {cause}; give another path, or make the folder")]
+    Report {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
     },
     /// The API server answered a request that everything depends on with an error.
     #[error("the API server at {url} refused {what}: {cause}")]

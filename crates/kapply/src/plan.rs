@@ -4,6 +4,7 @@
 //! proved is asked of the server with a dry run.
 
 mod ask;
+pub mod file;
 mod immutable;
 mod planner;
 pub mod prove;

@@ -11,7 +11,6 @@ mod options;
 mod pods;
 mod readiness;
 mod rollout;
-mod secrets;
 mod selector;
 mod trouble;
 mod watch;
@@ -28,11 +27,11 @@ pub use self::{
     event::Event,
     evidence::Log,
     options::{TIMEOUT_ANNOTATION, TimeoutFor, WAIT_FOR_ANNOTATION, WaitFor, WaitOptions},
-    secrets::Secrets,
 };
 use crate::{
     connect::{Cluster, Retry},
     interrupt::Interrupt,
+    mask::Mask,
     resolve::Target,
 };
 
@@ -160,7 +159,7 @@ pub async fn wait(
         let judgements = watch.judge();
         clock.note(&judgements);
         for (index, judgement) in judgements.iter().enumerate() {
-            let waited = clock.waited(index, judgement, &options.secrets);
+            let waited = clock.waited(index, judgement, &options.mask);
             let news = (waited.status.clone(), waited.reasons.clone());
             if !judgement.is_unheard && shown[index].as_ref() != Some(&news) {
                 observe(&targets[index], &waited);
@@ -213,7 +212,7 @@ async fn explain(
         let mut events = watch.events(index, &judgements[index]);
         for event in &mut events {
             let plain = evidence::printable(&event.message);
-            event.message = options.secrets.conceal(&plain);
+            event.message = options.mask.text(&plain);
         }
         events.retain(|event| !event.is_told_by(&told));
         events.drain(..events.len().saturating_sub(MAX_EVENTS));
@@ -230,7 +229,7 @@ async fn explain(
     let logs = asked.iter().map(|index| {
         let namespace = targets[*index].namespace.as_deref();
         let troubles = &judgements[*index].troubles;
-        evidence::logs(cluster, namespace, troubles, &options.secrets)
+        evidence::logs(cluster, namespace, troubles, &options.mask)
     });
     for (index, logs) in asked.iter().zip(futures::future::join_all(logs).await) {
         objects[*index].logs = logs;
@@ -311,8 +310,8 @@ impl Clock {
         wake.unwrap_or_else(|| Instant::now() + LOOK)
     }
 
-    fn waited(&self, index: usize, judgement: &Judgement, secrets: &Secrets) -> Waited {
-        let conceal = |text: &str| secrets.conceal(&evidence::printable(text));
+    fn waited(&self, index: usize, judgement: &Judgement, mask: &Mask) -> Waited {
+        let conceal = |text: &str| mask.text(&evidence::printable(text));
         let until = self.settled[index].unwrap_or_else(Instant::now);
         let status = Status {
             state: judgement.status.state,
@@ -341,7 +340,7 @@ impl Clock {
 
     fn report(&self, end: End, judgements: &[Judgement], options: &WaitOptions) -> Vec<Waited> {
         let waited = judgements.iter().enumerate().map(|(index, judgement)| {
-            let waited = self.waited(index, judgement, &options.secrets);
+            let waited = self.waited(index, judgement, &options.mask);
             Waited {
                 timed_out: end == End::TimedOut && !self.is_look && self.is_late(index, judgement),
                 ..waited

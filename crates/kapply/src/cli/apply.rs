@@ -247,10 +247,15 @@ impl ApplyCommand {
         targets: &[Target],
     ) -> Result<Option<WaitOptions>, Error> {
         if !self.wait {
+            self.waiting.unused()?;
             return Ok(None);
         }
         let since = wait::server_time(cluster).await;
-        Ok(Some(self.waiting.options(targets, since)?))
+        Ok(Some(self.waiting.options(
+            targets,
+            since,
+            self.input.mask(),
+        )?))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     apply::{Applied, Outcome},
     delete::Fate,
+    plan::{Action, Blocked, Plan, Prune, Verdict},
     wait::End,
 };
 
@@ -12,7 +13,7 @@ use crate::{
 pub enum Exit {
     /// Everything was done.
     Done = 0,
-    /// `status` found differences.
+    /// `diff`, `plan` or `status` found differences.
     Different = 1,
     /// The input or a request was refused, or nothing could be reached.
     Error = 2,
@@ -70,6 +71,27 @@ pub(super) fn deleted(fates: &[Fate], interrupted: bool) -> Exit {
     }))
 }
 
+/// The code of a plan: errors before guards before conflicts before differences.
+pub(super) fn planned(plan: &Plan) -> Exit {
+    let blocked = |wanted: fn(&Blocked) -> bool| {
+        plan.steps
+            .iter()
+            .any(|step| matches!(&step.action, Action::Blocked(blocked) if wanted(blocked)))
+    };
+    let refused = |prune: &Prune| matches!(prune.verdict, Verdict::Refused(_));
+    if blocked(|blocked| !matches!(blocked, Blocked::Conflict(_))) {
+        Exit::Error
+    } else if plan.prunes.iter().any(refused) {
+        Exit::Refused
+    } else if blocked(|blocked| matches!(blocked, Blocked::Conflict(_))) {
+        Exit::Conflict
+    } else if plan.changes_anything() {
+        Exit::Different
+    } else {
+        Exit::Done
+    }
+}
+
 /// The code of a wait.
 pub(super) fn waited(end: End) -> Exit {
     match end {
@@ -82,6 +104,29 @@ pub(super) fn waited(end: End) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Proof, Step};
+
+    #[test]
+    fn plans_have_the_worst_of_their_codes() {
+        let plan = |actions: Vec<Action>| Plan {
+            steps: actions.into_iter().map(Step::of).collect(),
+            prunes: Vec::new(),
+        };
+        let unchanged = || Action::Unchanged(Proof::Local);
+        let conflict = || Action::Blocked(Blocked::Conflict(Vec::new()));
+        let invalid = || Action::Blocked(Blocked::Invalid(String::new()));
+        let update = || Action::Update {
+            after: serde_json::Value::Null,
+            overridden: Vec::new(),
+        };
+        assert_eq!(planned(&plan(vec![unchanged()])), Exit::Done);
+        assert_eq!(planned(&plan(vec![unchanged(), update()])), Exit::Different);
+        assert_eq!(planned(&plan(vec![update(), conflict()])), Exit::Conflict);
+        assert_eq!(
+            planned(&plan(vec![conflict(), invalid(), update()])),
+            Exit::Error
+        );
+    }
 
     #[test]
     fn errors_come_before_conflicts_before_waits() {

@@ -7,6 +7,7 @@ use crate::{
     decode::{decode, decode_any},
     discover::{Catalog, discover},
     error::Error,
+    mask::{Mask, MaskRule},
     object::Object,
     problem::Problems,
     resolve::{ImageOverride, Namespacing, Target, prepare, resolve},
@@ -28,6 +29,9 @@ pub(super) struct Input {
     /// Refuse objects that name another namespace than -n
     #[arg(long)]
     pub(super) enforce_namespace: bool,
+    /// Hide these values, too, as those of Secrets are hidden; * is any member or item (repeatable)
+    #[arg(long, value_name = "KIND[.GROUP]=/POINTER")]
+    mask: Vec<MaskRule>,
 }
 
 /// What the manifests are, and on which cluster.
@@ -38,6 +42,16 @@ pub(super) struct Prepared {
 }
 
 impl Input {
+    /// What is hidden.
+    pub(super) fn mask(&self) -> Mask {
+        Mask::new(self.mask.clone())
+    }
+
+    /// Whether more is hidden than Secrets.
+    pub(super) fn masks_more(&self) -> bool {
+        !self.mask.is_empty()
+    }
+
     /// Reads the manifests; nothing is asked of any cluster.
     pub(super) fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
         let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
@@ -70,7 +84,7 @@ impl Input {
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
         let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
-        let cluster = match connect(options).await {
+        let mut cluster = match connect(options).await {
             Ok(cluster) => cluster,
             Err(error) => {
                 prepare(&mut objects, &self.image, given)?;
@@ -84,6 +98,10 @@ impl Input {
             ..Namespacing::of(&cluster)
         };
         let targets = resolve(objects, &catalog, &namespacing)?;
+        cluster.mask = self.mask();
+        for target in &targets {
+            cluster.mask.learn(&target.object.value);
+        }
         Ok(Prepared {
             cluster,
             catalog,

@@ -15,10 +15,11 @@ use crate::{
     duration,
     error::Error,
     interrupt::Interrupt,
-    problem::Problems,
+    mask::Mask,
+    problem::{Problem, Problems},
     report::{progress::Progress, text, waited},
     resolve::Target,
-    wait::{Secrets, State, TimeoutFor, WaitFor, WaitOptions, WaitReport, wait},
+    wait::{State, TimeoutFor, WaitFor, WaitOptions, WaitReport, wait},
 };
 
 /// Flags of `kapply wait`.
@@ -53,6 +54,18 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// The flags that mean nothing where nothing is waited for.
+    ///
+    /// # Errors
+    /// If one of them was given.
+    pub(super) fn unused(&self) -> Result<(), Problems> {
+        if self.timeout_for.is_empty() && self.wait_for.is_empty() && self.allow_restarts == 0 {
+            return Ok(());
+        }
+        let message = "--timeout-for, --wait-for and --allow-restarts say how to wait; add --wait";
+        Err(Problem::general(message).into())
+    }
+
     /// The options for these targets. To be made before anything is applied.
     ///
     /// # Errors
@@ -61,14 +74,18 @@ impl Waiting {
         &self,
         targets: &[Target],
         since: Option<Timestamp>,
+        mask: Mask,
     ) -> Result<WaitOptions, Problems> {
+        for target in targets {
+            mask.learn(&target.object.value);
+        }
         let options = WaitOptions {
             timeout: self.timeout,
             timeouts: self.timeout_for.clone(),
             goals: self.wait_for.clone(),
             allow_restarts: self.allow_restarts,
             since,
-            secrets: Secrets::of(targets),
+            mask,
         };
         options.check(targets)?;
         Ok(options)
@@ -78,13 +95,14 @@ impl Waiting {
 impl WaitCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         let interrupt = signal::install();
+        let mask = self.input.mask();
         let Some(prepared) = signal::or_interrupted(&interrupt, self.input.targets(connect)).await
         else {
             output::error("interrupted");
             return Ok(Exit::Interrupted);
         };
         let (cluster, targets) = prepared?;
-        let options = self.waiting.options(&targets, None)?;
+        let options = self.waiting.options(&targets, None, mask)?;
         let report = run(&cluster, &targets, &options, &interrupt, self.output).await;
         if self.output == Results::Json {
             output::answer(&format!("{:#}", waited::document(&targets, &report)));

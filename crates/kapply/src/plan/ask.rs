@@ -6,7 +6,6 @@ use super::{
     Action, Blocked, Checked, Live, Proof, Step, immutable, planner::Planner, takeover::Takeover,
 };
 use crate::{
-    apply::mask::mask,
     connect::Retry,
     live,
     resolve::{Definition, Target},
@@ -216,9 +215,4 @@ pub(super) fn no_namespace(name: &str) -> String {
     format!(
         "namespace {name} does not exist; create it (`kubectl create namespace {name}`) or add it to the input"
     )
-}
-
-/// A message about the target without any value of a Secret.
-pub(super) fn masked(target: &Target, text: &str) -> String {
-    mask(&target.object, text)
 }

@@ -185,7 +185,7 @@ impl Planner<'_> {
         }
         match found {
             Err(error) => step(Step::of(Action::Blocked(ask::blocked(
-                &crate::ssa::refusal(target, None, &error),
+                &crate::ssa::refusal(target, None, &error, &self.cluster.mask),
                 target,
             )))),
             Ok(None) => self.settle_absent(target),

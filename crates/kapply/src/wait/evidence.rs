@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use http::Request;
 
-use super::{
-    secrets::Secrets,
-    trouble::{Speaker, Trouble},
+use super::trouble::{Speaker, Trouble};
+use crate::{
+    connect::{Cluster, RequestError, Retry},
+    mask::Mask,
 };
-use crate::connect::{Cluster, RequestError, Retry};
 
 /// Log lines of one container.
 const LINES: usize = 10;
@@ -37,7 +37,7 @@ pub(super) async fn logs(
     cluster: &Cluster,
     namespace: Option<&str>,
     troubles: &[Trouble],
-    secrets: &Secrets,
+    mask: &Mask,
 ) -> Vec<Log> {
     let Some(namespace) = namespace else {
         return Vec::new();
@@ -54,11 +54,11 @@ pub(super) async fn logs(
     }
     let logs = speakers
         .into_iter()
-        .map(|speaker| log(cluster, namespace, speaker, secrets));
+        .map(|speaker| log(cluster, namespace, speaker, mask));
     futures::future::join_all(logs).await
 }
 
-async fn log(cluster: &Cluster, namespace: &str, speaker: &Speaker, secrets: &Secrets) -> Log {
+async fn log(cluster: &Cluster, namespace: &str, speaker: &Speaker, mask: &Mask) -> Log {
     let mut previous = speaker.previous;
     let mut answer = read(cluster, namespace, speaker, previous).await;
     // A container that was started again meanwhile has its end in the other log.
@@ -74,12 +74,7 @@ async fn log(cluster: &Cluster, namespace: &str, speaker: &Speaker, secrets: &Se
         previous,
         lines: answer.map_or_else(
             |why| vec![format!("(its log cannot be read: {why})")],
-            |lines| {
-                lines
-                    .iter()
-                    .map(|line| cut(secrets.conceal(line)))
-                    .collect()
-            },
+            |lines| lines.iter().map(|line| cut(mask.text(line))).collect(),
         ),
     }
 }

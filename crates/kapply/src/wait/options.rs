@@ -5,9 +5,10 @@ use std::{str::FromStr, time::Duration};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{goal::Goal, secrets::Secrets, selector::Selector};
+use super::{goal::Goal, selector::Selector};
 use crate::{
     duration,
+    mask::Mask,
     problem::{Problem, Problems},
     resolve::Target,
 };
@@ -33,7 +34,7 @@ pub struct WaitOptions {
     /// is not the new rollout's fault. `None` holds everything against it.
     pub since: Option<Timestamp>,
     /// What must not be shown.
-    pub secrets: Secrets,
+    pub mask: Mask,
 }
 
 /// `KIND[.GROUP][/NAME]=DURATION`
