@@ -70,7 +70,9 @@ impl ApplyCommand {
             targets,
         } = &prepared;
         let options = self.waiting(cluster, targets).await?;
-        if self.preflight && !preflight::is_permitted(cluster, &self.needs(targets)).await? {
+        if self.preflight
+            && !preflight::is_permitted(cluster, &self.needs(targets, set.as_ref())).await?
+        {
             return Ok(Exit::Error);
         }
         let mut plan = self.plan(cluster, targets, &interrupt).await;
@@ -224,9 +226,15 @@ impl ApplyCommand {
         results
     }
 
-    fn needs(&self, targets: &[Target]) -> Needs {
+    fn needs(&self, targets: &[Target], set: Option<&ApplySet>) -> Needs {
         let mut needs = Needs::default();
         needs.apply(targets);
+        if let Some(set) = set {
+            needs.parent(set.parent());
+        }
+        if self.set.prune {
+            needs.prune(targets);
+        }
         let anew = self.planning.options(Check::Updates).recreate;
         let anew = targets.iter().filter(|target| {
             let label = target.object.label().to_string();
