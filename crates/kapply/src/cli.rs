@@ -19,6 +19,7 @@ mod showing;
 mod signal;
 mod status;
 mod wait;
+mod work;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -32,7 +33,7 @@ const EXIT_CODES: &str = "Exit codes:
 const APPLY_EXAMPLES: &str = "Examples:
   kapply apply -f manifests/
   kapply apply -f manifests/ -n shop --image web=registry.example/web:1.2 --wait
-  kubectl kustomize . | kapply apply -f - --dry-run
+  kapply apply -k overlays/production --dry-run
 
 All objects are dry-run on the server first: if one is refused, nothing is changed.
 Objects whose namespace or definition the same input creates are dry-run once that is there.";
@@ -187,10 +188,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 }
 
 fn report(error: &Error) {
-    if let Error::Input(problems)
-    | Error::Guard(problems)
-    | Error::Set(SetError::Refused(problems)) = error
-    {
+    let problems = match error {
+        Error::Input(problems) | Error::Guard(problems) => Some(problems),
+        Error::Set(error) => match &**error {
+            SetError::Refused(problems) => Some(problems),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(problems) = problems {
         problems
             .0
             .iter()

@@ -1,4 +1,4 @@
-//! Stage 7: watch the targets until all are ready, one cannot get ready, or
+//! Stage 6: watch the targets until all are ready, one cannot get ready, or
 //! the time is up, and say what was missing and why.
 
 mod container;
@@ -26,7 +26,9 @@ use self::watch::{Judgement, Watch};
 pub use self::{
     event::Event,
     evidence::Log,
-    options::{TIMEOUT_ANNOTATION, TimeoutFor, WAIT_FOR_ANNOTATION, WaitFor, WaitOptions},
+    options::{
+        TIMEOUT_ANNOTATION, TimeoutFor, WAIT_FOR_ANNOTATION, WaitFor, WaitOptions, duration,
+    },
 };
 use crate::{
     connect::{Cluster, Retry},

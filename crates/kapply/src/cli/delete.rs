@@ -12,7 +12,6 @@ use crate::{
     connect::ConnectOptions,
     delete::{self, Cascade, DeleteOptions, Fate, Victim, Word},
     discover::discover,
-    duration,
     error::Error,
     interrupt::Interrupt,
     live, report,
@@ -20,6 +19,7 @@ use crate::{
         Access, Allow, AllowPrune, ApplySet, OpenOptions, SetRef,
         dissolve::{self, Dissolution},
     },
+    wait::duration,
 };
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -65,7 +65,7 @@ pub(super) struct DeleteCommand {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
     wait: bool,
     /// How long to wait, such as 90s or 5m
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     timeout: Duration,
     /// Requests under way at once
     #[arg(long, value_name = "N", default_value = "32")]
@@ -106,7 +106,7 @@ impl DeleteCommand {
         } = self.input.prepared(connect, false).await?;
         let mut found = HashMap::new();
         live::read(&cluster, &targets, self.concurrency.get(), |index, live| {
-            drop(found.insert(index, live))
+            found.insert(index, live);
         })
         .await;
         let mut victims = Vec::new();

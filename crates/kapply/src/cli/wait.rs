@@ -12,14 +12,13 @@ use super::{
 };
 use crate::{
     connect::{Cluster, ConnectOptions},
-    duration,
     error::Error,
     interrupt::Interrupt,
     mask::Mask,
-    problem::{Problem, Problems},
+    problem::Problem,
     report::{progress::Progress, text, waited},
     resolve::Target,
-    wait::{State, TimeoutFor, WaitFor, WaitOptions, WaitReport, wait},
+    wait::{State, TimeoutFor, WaitFor, WaitOptions, WaitReport, duration, wait},
 };
 
 /// Flags of `kapply wait`.
@@ -39,7 +38,7 @@ pub(super) struct WaitCommand {
 #[command(next_help_heading = "Waiting")]
 pub(super) struct Waiting {
     /// How long to wait, such as 90s or 5m; 0 looks once
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     pub(super) timeout: Duration,
     /// Another timeout for some objects, such as job/migrate=20m; so does the annotation kapply.dev/timeout (repeatable)
     #[arg(long, value_name = "KIND[.GROUP][/NAME]=DURATION")]
@@ -58,12 +57,12 @@ impl Waiting {
     ///
     /// # Errors
     /// If one of them was given.
-    pub(super) fn unused(&self) -> Result<(), Problems> {
+    pub(super) fn unused(&self) -> Result<(), Problem> {
         if self.timeout_for.is_empty() && self.wait_for.is_empty() && self.allow_restarts == 0 {
             return Ok(());
         }
         let message = "--timeout-for, --wait-for and --allow-restarts say how to wait; add --wait";
-        Err(Problem::general(message).into())
+        Err(Problem::general(message))
     }
 
     /// The options for these targets. To be made before anything is applied.
@@ -75,10 +74,7 @@ impl Waiting {
         targets: &[Target],
         since: Option<Timestamp>,
         mask: Mask,
-    ) -> Result<WaitOptions, Problems> {
-        for target in targets {
-            mask.learn(&target.object.value);
-        }
+    ) -> Result<WaitOptions, Error> {
         let options = WaitOptions {
             timeout: self.timeout,
             timeouts: self.timeout_for.clone(),
@@ -95,14 +91,13 @@ impl Waiting {
 impl WaitCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         let interrupt = signal::install();
-        let mask = self.input.mask();
         let Some(prepared) = signal::or_interrupted(&interrupt, self.input.targets(connect)).await
         else {
             output::error("interrupted");
             return Ok(Exit::Interrupted);
         };
         let (cluster, targets) = prepared?;
-        let options = self.waiting.options(&targets, None, mask)?;
+        let options = self.waiting.options(&targets, None, cluster.mask.clone())?;
         let report = run(&cluster, &targets, &options, &interrupt, self.output).await;
         if self.output == Results::Json {
             output::answer(&format!("{:#}", waited::document(&targets, &report)));

@@ -2,12 +2,11 @@
 
 use std::{str::FromStr, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{goal::Goal, selector::Selector};
 use crate::{
-    duration,
     mask::Mask,
     problem::{Problem, Problems},
     resolve::Target,
@@ -135,7 +134,7 @@ impl FromStr for TimeoutFor {
             .ok_or("write KIND[.GROUP][/NAME]=DURATION, such as job/migrate=20m")?;
         Ok(Self {
             selector: Selector::parse(selector)?,
-            timeout: duration::parse(timeout)?,
+            timeout: duration(timeout)?,
         })
     }
 }
@@ -161,8 +160,22 @@ impl FromStr for WaitFor {
     }
 }
 
+/// A duration as kubectl writes it: Go's `5m`, `90s`, `1h30m`, and a bare 0.
+///
+/// # Errors
+/// A text that is no duration, or a negative one.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let parsed: SignedDuration = text
+        .parse()
+        .map_err(|_| "write a number with a unit, such as 90s, 5m or 1h30m".to_owned())?;
+    Duration::try_from(parsed).map_err(|_| "a timeout cannot be negative; 0 looks once".to_owned())
+}
+
 fn annotated_timeout(target: &Target) -> Result<Option<Duration>, String> {
-    annotation(target, TIMEOUT_ANNOTATION, duration::parse)
+    annotation(target, TIMEOUT_ANNOTATION, duration)
 }
 
 fn annotated_goal(target: &Target) -> Result<Option<Goal>, String> {
@@ -190,6 +203,27 @@ mod tests {
 
     use super::*;
     use crate::wait::selector::tests::target;
+
+    #[test]
+    fn go_durations_are_read() {
+        for (text, seconds) in [
+            ("0", 0.0),
+            ("90s", 90.0),
+            ("5m", 300.0),
+            ("1h30m", 5400.0),
+            ("500ms", 0.5),
+            ("1.5h", 5400.0),
+        ] {
+            assert_eq!(
+                duration(text),
+                Ok(Duration::from_secs_f64(seconds)),
+                "{text}"
+            );
+        }
+        for text in ["", "5", "-5s", "five"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_timeout_that_says_most_counts() {
