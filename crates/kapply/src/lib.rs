@@ -32,7 +32,8 @@
 //! let plan = plan::plan(&cluster, &targets, &schemas, &plan::PlanOptions::default(), &interrupt).await;
 //! let results = apply::apply(&cluster, &targets, &plan, &apply::ApplyOptions::default(), &interrupt, |_, _| {}).await;
 //! assert!(results.iter().all(|applied| applied.outcome.is_applied()));
-//! let report = wait::wait(&cluster, &targets, Duration::from_secs(60), &interrupt, |_, _| {}).await;
+//! let options = wait::WaitOptions::within(Duration::from_secs(60));
+//! let report = wait::wait(&cluster, &targets, &options, &interrupt, |_, _| {}).await;
 //! assert_eq!(report.end, wait::End::Ready);
 //! # Ok(())
 //! # }

@@ -62,7 +62,11 @@ impl ApplyCommand {
             return Ok(Exit::Interrupted);
         };
         let waiting = self.waiting(&opened.prepared).await?;
-        if self.preflight && !self.is_permitted(&opened.prepared).await? {
+        if self.preflight
+            && !self
+                .is_permitted(&opened.prepared, opened.set.as_ref())
+                .await?
+        {
             return Ok(Exit::Error);
         }
         let check = if self.dry_run.is_some() || stored.is_some() {
@@ -230,10 +234,20 @@ impl ApplyCommand {
         pruning::prune(set, prepared, plan, tooling, &options, output, interrupt).await
     }
 
-    async fn is_permitted(&self, prepared: &Prepared) -> Result<bool, Error> {
+    async fn is_permitted(
+        &self,
+        prepared: &Prepared,
+        set: Option<&ApplySet>,
+    ) -> Result<bool, Error> {
         let targets = &prepared.targets;
         let mut needs = Needs::default();
         needs.apply(targets);
+        if let Some(set) = set {
+            needs.parent(set.parent());
+        }
+        if self.work.set.prune {
+            needs.prune(targets);
+        }
         let anew = self.work.planning.options(Check::Updates).recreate;
         let anew = targets.iter().filter(|target| {
             let label = target.object.label().to_string();
@@ -250,6 +264,7 @@ impl ApplyCommand {
     /// How to wait, if that is asked for; made before anything changes.
     async fn waiting(&self, prepared: &Prepared) -> Result<Option<WaitOptions>, Error> {
         if !self.wait {
+            self.waiting.unused().map_err(Problems::from)?;
             return Ok(None);
         }
         let cluster = &prepared.cluster;
