@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::{
     fields::{
         self, Doubt, FieldSet, PathElement,
-        claim::{is_atomic, is_stripped, item_element},
+        claim::{declared, is_atomic, is_stripped, item_element},
     },
     migrate,
     schema::{Edge, List, Schema, Type},
@@ -37,8 +37,8 @@ pub fn unchanged(
             "fields of a client-side apply are to be taken over",
         ));
     }
-    let comparison = Comparison { schema };
-    comparison.root(desired, live)?;
+    settled(desired, schema)?;
+    Comparison { schema }.root(desired, live)?;
     let owned = FieldSet::parse(owned).map_err(|_| Doubt::new("its field set cannot be read"))?;
     if fields::claim(desired, schema)? != owned {
         return Err(Doubt::new("the manager owns other fields"));
@@ -106,6 +106,38 @@ fn owned<'live>(live: &'live Value, manager: &str) -> Result<&'live Value, Doubt
     ours.ok_or_else(|| Doubt::new("the manager has not applied it yet"))
 }
 
+/// Refuses to judge what the server may make something else of: nulls, empty
+/// objects and empty lists that are merged leave other traces than they say.
+fn settled(desired: &Value, schema: &Schema) -> Result<(), Doubt> {
+    for (key, value) in desired.as_object().into_iter().flatten() {
+        match (key.as_str(), value.as_object()) {
+            ("status", _) if schema.status => {}
+            ("metadata", Some(metadata)) => {
+                let owned = metadata.iter().filter(|(name, _)| !is_stripped(name));
+                for (name, value) in owned {
+                    has_content(value).map_err(|doubt| doubt.field(name).field(key))?;
+                }
+            }
+            _ => has_content(value).map_err(|doubt| doubt.field(key))?,
+        }
+    }
+    Ok(())
+}
+
+fn has_content(value: &Value) -> Result<(), Doubt> {
+    match value {
+        Value::Null => Err(Doubt::new("it is null")),
+        Value::Object(object) if object.is_empty() => Err(Doubt::new("it is an empty object")),
+        Value::Object(object) => object
+            .iter()
+            .try_for_each(|(key, value)| has_content(value).map_err(|doubt| doubt.field(key))),
+        Value::Array(items) => (0..).zip(items).try_for_each(|(index, item)| {
+            has_content(item).map_err(|doubt| doubt.below(PathElement::Index(index)))
+        }),
+        _ => Ok(()),
+    }
+}
+
 struct Comparison<'schema> {
     schema: &'schema Schema,
 }
@@ -125,7 +157,7 @@ impl Comparison<'_> {
     }
 
     fn metadata(&self, root: &Type, desired: &Value, live: &Value) -> Result<(), Doubt> {
-        let (edge, _) = self.edge(root, "metadata")?;
+        let (edge, _) = declared(root, "metadata")?;
         let of = self.schema.of(edge);
         let fields = desired.as_object().into_iter().flatten();
         for (key, value) in fields.filter(|(key, _)| !is_stripped(key)) {
@@ -135,12 +167,6 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    fn edge(&self, of: &Type, key: &str) -> Result<(Edge, bool), Doubt> {
-        self.schema
-            .member(of, key)
-            .ok_or_else(|| Doubt::new("the schema has no such field").field(key))
-    }
-
     fn member(
         &self,
         of: &Type,
@@ -148,7 +174,7 @@ impl Comparison<'_> {
         desired: &Value,
         live: Option<&Value>,
     ) -> Result<(), Doubt> {
-        let (edge, _) = self.edge(of, key)?;
+        let (edge, _) = declared(of, key)?;
         let live = live.ok_or_else(|| Doubt::new("it is not there").field(key))?;
         self.value(edge, desired, live)
             .map_err(|doubt| doubt.field(key))
@@ -161,6 +187,9 @@ impl Comparison<'_> {
                 self.object(of, desired, live)
             }
             (Value::Array(desired), Value::Array(live)) if of.list != List::Atomic => {
+                if desired.is_empty() {
+                    return Err(Doubt::new("it is an empty list"));
+                }
                 self.list(of, desired, live)
             }
             _ if desired == live => Ok(()),

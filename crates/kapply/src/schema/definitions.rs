@@ -43,7 +43,7 @@ impl Schemas {
         let types = compact_definition(&mut node);
         let root = Root {
             kind,
-            root: u32::try_from(types.len() - 1).unwrap_or_default(),
+            index: u32::try_from(types.len() - 1).unwrap_or_default(),
             status: version["subresources"]["status"].is_object(),
         };
         self.add(types, vec![root], false);

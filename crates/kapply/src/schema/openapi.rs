@@ -1,4 +1,4 @@
-//! From an OpenAPI v3 document, or a CRD's `openAPIV3Schema`, to the compact form.
+//! From an `OpenAPI` v3 document, or a CRD's `openAPIV3Schema`, to the compact form.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -53,6 +53,8 @@ struct Components {
 }
 
 /// A schema of a document, as far as it matters here.
+// The flags are the format's.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Node {
@@ -108,7 +110,7 @@ enum Additional {
 /// A kind's place among the types.
 pub(super) struct Root {
     pub(super) kind: GroupVersionKind,
-    pub(super) root: u32,
+    pub(super) index: u32,
     /// Whether `status` is only written through its own subresource.
     pub(super) status: bool,
 }
@@ -136,7 +138,7 @@ pub(super) fn compact(document: &Document) -> (Vec<Type>, Vec<Root>) {
         };
         roots.push(Root {
             kind: GroupVersionKind::gvk(&kind.group, &kind.version, &kind.kind),
-            root: compiler.named(name, is_custom(kind, &document.components.schemas[*name])),
+            index: compiler.named(name, is_custom(kind, &document.components.schemas[*name])),
             status: patched(&format!("{path}/status")) == Some(kind),
         });
     }
@@ -266,9 +268,8 @@ impl<'document> Compiler<'document> {
         let additional = match &node.additional_properties {
             Some(Additional::Of(node)) => Some(self.edge(node, preserve, enforced)),
             Some(Additional::Allowed(true)) => Some(Edge::to(DEDUCED)),
-            Some(Additional::Allowed(false)) => None,
             None if preserve || node.properties.is_empty() => Some(Edge::to(DEDUCED)),
-            None => None,
+            Some(Additional::Allowed(false)) | None => None,
         };
         let items = match &node.items {
             Some(items) => self.edge(items, preserve, enforced),

@@ -67,11 +67,12 @@ impl Walk<'_> {
     fn value(&mut self, edge: Edge, value: &Value) {
         let of = self.schema.of(edge);
         if value.is_null() {
-            // Null is how an apply says "not given", and the server may put a default in its place.
+            // The server may put a default in its place.
             return;
         }
-        if let Some(expected) = mismatch(of.shape, value) {
-            return self.refuse(&format!("it must be {expected}, not {}", name_of(value)));
+        if !of.shape.takes(value) || is_fraction(of.shape, value) {
+            let (expected, given) = (of.shape.name(), name_of(value));
+            return self.refuse(&format!("it must be {expected}, not {given}"));
         }
         if let Some(rules) = &of.rules {
             self.rules(rules, value);
@@ -91,7 +92,7 @@ impl Walk<'_> {
     }
 
     fn member(&mut self, of: &Type, key: &str, value: &Value) {
-        let Some((edge, _)) = self.schema.member(of, key) else {
+        let Some((edge, _)) = of.member(key) else {
             return self.at(&format!(".{key}"), |walk| walk.refuse(&unknown(of, key)));
         };
         if self.path == ".metadata" && is_stripped(key) {
@@ -196,38 +197,17 @@ impl Walk<'_> {
     }
 }
 
-/// What a value should be, if it is something else.
-fn mismatch(shape: Shape, value: &Value) -> Option<&'static str> {
-    let (fits, expected) = match shape {
-        Shape::Any => (true, "anything"),
-        Shape::Object => (value.is_object(), "an object"),
-        Shape::Array => (value.is_array(), "a list"),
-        Shape::String => (value.is_string(), "a string"),
-        Shape::Boolean => (value.is_boolean(), "true or false"),
-        Shape::Number => (value.is_number(), "a number"),
-        Shape::Integer => (is_whole(value), "a whole number"),
-        Shape::IntOrString => (
-            value.is_string() || is_whole(value),
-            "a whole number or a string",
-        ),
-        Shape::Quantity => (
-            value.is_string() || value.is_number(),
-            "a quantity, such as 2 or \"500m\"",
-        ),
-    };
-    (!fits).then_some(expected)
-}
-
-fn is_whole(value: &Value) -> bool {
-    value
-        .as_f64()
-        .is_some_and(|number| number.fract().abs() < f64::EPSILON)
+/// What the merge takes and the server still does not.
+fn is_fraction(shape: Shape, value: &Value) -> bool {
+    let fraction = value.as_f64().is_some_and(|number| number.fract() != 0.0);
+    fraction && matches!(shape, Shape::Integer | Shape::IntOrString)
 }
 
 fn name_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a fraction",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
@@ -237,21 +217,13 @@ fn name_of(value: &Value) -> &'static str {
 
 /// Says that a field is unknown, and which one may be meant.
 fn unknown(of: &Type, key: &str) -> String {
-    let same = |name: &&Box<str>| name.eq_ignore_ascii_case(key);
-    let near = |name: &&Box<str>| {
-        let shorter = name.len().min(key.len());
-        shorter >= 3
-            && name.len().abs_diff(key.len()) <= 2
-            && name
-                .bytes()
-                .zip(key.bytes())
-                .filter(|(a, b)| a != b)
-                .count()
-                <= 1
-    };
-    let names = || of.properties.keys();
-    match names().find(same).or_else(|| names().find(near)) {
-        Some(name) => format!("there is no such field; is `{name}` meant?"),
-        None => "there is no such field".to_owned(),
+    let distance =
+        |name: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &key.to_lowercase());
+    let names = of.properties.keys().map(|name| (distance(name), name));
+    match names.min() {
+        Some((distance, name)) if distance <= 2 && distance * 3 <= name.len() => {
+            format!("there is no such field; is `{name}` meant?")
+        }
+        _ => "there is no such field".to_owned(),
     }
 }
