@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use kapply::{decode, source::Source};
+use kapply::{decode, object::Object, source::Source};
 use serde_json::Value;
 
 /// Kinds of which every cluster has objects.
@@ -30,8 +30,10 @@ pub(crate) const SERVED: &[&str] = &[
     "services",
 ];
 
-static TEMPLATES: LazyLock<Vec<Value>> =
-    LazyLock::new(|| read("objects.yaml", include_str!("objects.yaml")));
+static TEMPLATES: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let objects = read("objects.yaml", include_str!("objects.yaml"));
+    objects.into_iter().map(|object| object.value).collect()
+});
 
 /// One or two objects of each kind, as full as they can be.
 pub(crate) fn all() -> &'static [Value] {
@@ -39,15 +41,14 @@ pub(crate) fn all() -> &'static [Value] {
 }
 
 /// The kind of some of them.
-pub(crate) fn definition() -> Value {
+pub(crate) fn definition() -> Object {
     read("definition.yaml", include_str!("definition.yaml")).remove(0)
 }
 
-fn read(name: &str, text: &str) -> Vec<Value> {
+fn read(name: &str, text: &str) -> Vec<Object> {
     let source = Source {
         name: name.into(),
         bytes: text.as_bytes().to_vec(),
     };
-    let objects = decode::decode(&[source]).expect("the file holds objects");
-    objects.into_iter().map(|object| object.value).collect()
+    decode::decode(&[source]).expect("the file holds objects")
 }
