@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub(crate) use self::types::{Edge, List, Shape, Type};
 pub use self::{
-    load::load,
+    load::{load, of_targets},
     validate::{Violation, validate},
 };
 

@@ -1,4 +1,4 @@
-//! Stage 6: watch the targets until all are ready, one cannot get ready, or
+//! Stage 7: watch the targets until all are ready, one cannot get ready, or
 //! the time is up, and say what was missing and why.
 
 mod feed;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use self::feed::{Feed, FeedKey};
+pub(crate) use self::readiness::readiness;
 use crate::{
     connect::{Cluster, Retry},
     interrupt::Interrupt,

@@ -21,6 +21,7 @@ pub fn applied(
     for name in [
         "created",
         "configured",
+        "recreated",
         "unchanged",
         "conflict",
         "failed",

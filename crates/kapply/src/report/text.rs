@@ -14,10 +14,13 @@ const MAX_SUBJECTS: usize = 8;
 /// `deployment.apps/web (namespace shop)`
 #[must_use]
 pub fn subject(target: &Target) -> String {
-    match &target.namespace {
-        Some(namespace) => format!("{} (namespace {namespace})", target.object.label()),
-        None => target.object.label().to_string(),
-    }
+    let object = &target.object;
+    super::subject(
+        object.api_version(),
+        object.kind(),
+        target.namespace.as_deref(),
+        object.name(),
+    )
 }
 
 /// The line for an object that was applied; `None` for what went wrong.
@@ -51,18 +54,9 @@ pub fn refused(target: &Target, applied: &Applied) -> Option<String> {
             let mut text = format!(
                 "conflict: {place}: {subject}: other managers set these fields to other values:"
             );
-            for conflict in conflicts {
-                let _ = write!(
-                    text,
-                    "\n  {}  is owned by \"{}\" {}",
-                    conflict.field, conflict.manager, conflict.detail
-                );
-                text.truncate(text.trim_end().len());
+            for line in super::conflict::lines(conflicts) {
+                let _ = write!(text, "\n  {line}");
             }
-            text.push_str(
-                "\n  ways out: take the fields over with --force-conflicts, leave them to their managers by removing \
-                 them from the manifest, or give them the same values",
-            );
             Some(text)
         }
         _ => None,
@@ -98,6 +92,7 @@ pub fn summary(results: &[Applied]) -> String {
     for name in [
         "created",
         "configured",
+        "recreated",
         "unchanged",
         "conflict",
         "failed",
@@ -185,7 +180,11 @@ mod tests {
         let conflict = FieldConflict {
             field: ".spec.replicas".into(),
             manager: "hpa".into(),
-            detail: String::new(),
+            operation: "Update".into(),
+            subresource: String::new(),
+            since: None,
+            theirs: None,
+            ours: None,
         };
         let text = refused(&target(), &plain(Outcome::Conflict(vec![conflict]))).unwrap();
         assert!(
@@ -193,7 +192,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("\n  .spec.replicas  is owned by \"hpa\"\n")
+            text.contains("\n  .spec.replicas  is owned by \"hpa\" (Update)\n")
                 && text.contains("--force-conflicts"),
             "{text}"
         );

@@ -2,7 +2,7 @@
 //! documents, and one for each group version that is needed and not cached.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -19,11 +19,33 @@ use super::{
 };
 use crate::{
     connect::{Cluster, RequestError, Retry},
+    discover::definitions::is_definition,
+    resolve::{Definition, Target},
     schema::openapi::Root,
 };
 
 /// How many documents are asked for at the same time; the largest has some megabytes.
 const PARALLEL: usize = 8;
+
+/// The schemas of the targets' kinds: what the cluster serves now, and for kinds
+/// that it does not know yet, what the CRDs among the targets say.
+pub async fn of_targets(cluster: &Cluster, targets: &[Target]) -> Schemas {
+    let served = targets
+        .iter()
+        .filter(|target| target.definition != Definition::Input)
+        .map(|target| target.object.gvk())
+        .collect::<HashSet<_>>();
+    let definitions: Vec<_> = targets
+        .iter()
+        .map(|target| &target.object)
+        .filter(|object| is_definition(object))
+        .cloned()
+        .collect();
+    let served: Vec<_> = served.into_iter().collect();
+    load(cluster, &served)
+        .await
+        .or(Schemas::of_definitions(&definitions))
+}
 
 /// The schemas of the kinds that the cluster describes. Nothing that goes
 /// wrong here is fatal: a kind without a schema is absent, and the log says why.
