@@ -172,3 +172,67 @@ fn sorted(mut nodes: Vec<Node>) -> FieldSet {
     }
     FieldSet { nodes }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claimed(desired: &Value) -> Result<Value, String> {
+        let text = json!({"type": "string"});
+        let schema = Schema::sample(&json!({"type": "object", "properties": {
+            "status": {"type": "object"},
+            "spec": {"type": "object", "properties": {
+                "id": text, "inner": {"type": "object", "properties": {"a": text, "b": text}},
+                "words": {"type": "array", "items": text},
+                "tags": {"type": "array", "items": text, "x-kubernetes-list-type": "set"},
+                "map": {"type": "object", "additionalProperties": text},
+                "whole": {"type": "object", "additionalProperties": text, "x-kubernetes-map-type": "atomic"},
+                "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+                "ports": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"],
+                    "items": {"type": "object", "properties": {"port": {"type": "integer"}, "name": text,
+                        "protocol": {"type": "string", "default": "TCP"}}}}}}}}));
+        claim(desired, &schema)
+            .map(|set| set.to_value())
+            .map_err(|doubt| doubt.to_string())
+    }
+
+    #[test]
+    fn every_structure_is_claimed_in_its_way() {
+        let desired = json!({"apiVersion": "x.io/v1", "kind": "X",
+            "metadata": {"name": "x", "namespace": "n", "creationTimestamp": null},
+            "status": {"ready": true},
+            "spec": {"id": "1", "inner": {"b": "2", "a": null}, "words": ["w"], "tags": ["t"], "map": {"k": "v"},
+                "whole": {"k": "v"}, "free": {"deep": {"x": [1]}, "none": {}}, "ports": [{"port": 80, "name": "http"}]}});
+        assert_eq!(
+            claimed(&desired).unwrap(),
+            json!({"f:spec": {"f:id": {}, "f:inner": {"f:a": {}, "f:b": {}}, "f:words": {},
+                "f:tags": {"v:\"t\"": {}}, "f:map": {"f:k": {}}, "f:whole": {},
+                "f:free": {"f:deep": {".": {}, "f:x": {}}, "f:none": {}},
+                "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}}}}})
+        );
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_is_doubted() {
+        let twins = json!({"spec": {"ports": [{"port": 80}, {"port": 80, "protocol": "TCP"}]}});
+        for (desired, doubt) in [
+            (
+                json!({"spec": {"x": 1}}),
+                ".spec.x: the schema has no such field",
+            ),
+            (
+                json!({"spec": {"id": 1}}),
+                ".spec.id: its value is of another type than the schema's",
+            ),
+            (twins, ".spec.ports: two of its items have the same key"),
+            (
+                json!({"spec": {"ports": [3]}}),
+                ".spec.ports: an item must be an object",
+            ),
+        ] {
+            assert_eq!(claimed(&desired).unwrap_err(), doubt);
+        }
+    }
+}

@@ -354,3 +354,40 @@ impl Node {
         says_something.then_some(rules)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn kinds_are_those_that_can_be_patched() {
+        let kind = json!([{"group": "apps", "version": "v1", "kind": "Deployment"}]);
+        let patch = json!({"patch": {"x-kubernetes-group-version-kind": kind[0]}});
+        let document = json!({
+            "paths": {"/d/{name}": patch, "/d/{name}/status": patch, "/d": {"get": {}}},
+            "components": {"schemas": {
+                "Deployment": {"x-kubernetes-group-version-kind": kind, "type": "object", "properties": {
+                    "spec": {"default": {}, "allOf": [{"$ref": "#/components/schemas/Spec"}], "x-kubernetes-map-type": "atomic"},
+                    "ports": {"type": "array", "items": {"type": "string"}, "x-kubernetes-patch-strategy": "merge"}}},
+                "Spec": {"type": "object", "required": ["a"], "properties": {"again": {"$ref": "#/components/schemas/Spec"}}},
+                "Other": {"x-kubernetes-group-version-kind": [{"group": "", "version": "v1", "kind": "DeleteOptions"}]}}}});
+        let document: Document = serde_json::from_value(document).unwrap();
+        let (types, roots) = compact(&document);
+        assert_eq!(roots.len(), 1);
+        assert!(roots[0].status);
+        let root = &types[roots[0].index as usize];
+        let (spec, _) = root.member("spec").unwrap();
+        assert_eq!(spec.atomic, Some(true));
+        let spec = &types[spec.to as usize];
+        // A kind may contain itself; what such a document calls required is not enforced.
+        assert_eq!(
+            spec.properties["again"].edge.to,
+            root.properties["spec"].edge.to
+        );
+        assert!(spec.required.is_empty() && spec.additional.is_none());
+        let (ports, _) = root.member("ports").unwrap();
+        assert_eq!(types[ports.to as usize].list, List::Set);
+    }
+}
