@@ -67,12 +67,15 @@ impl Shared {
 
     /// Runs kapply against this cluster.
     pub fn kapply(&self, words: &[&str], input: &str) -> Ran {
-        run(
-            Command::new(tool("kapply"))
-                .args(words)
-                .env("KUBECONFIG", &self.kubeconfig),
-            input,
-        )
+        run(&mut self.kapply_command(words), input)
+    }
+
+    /// kapply against this cluster, not started yet.
+    #[must_use]
+    pub fn kapply_command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(tool("kapply"));
+        command.args(words).env("KUBECONFIG", &self.kubeconfig);
+        command
     }
 
     /// Runs the runtime's kubectl against this cluster.

@@ -2,7 +2,6 @@
 //! then the objects go in waves, those of a wave in parallel, and one that fails
 //! does not keep the others back.
 
-pub(crate) mod mask;
 mod recreate;
 mod result;
 mod send;
@@ -15,7 +14,7 @@ use std::{
 
 use futures::stream::{self, StreamExt as _};
 
-pub(crate) use self::wave::wave as send_order;
+pub(crate) use self::wave::{chosen as chosen_wave, wave as send_order};
 pub use self::{
     result::{Applied, Outcome},
     wave::WAVE_ANNOTATION,

@@ -1,14 +1,23 @@
 //! The command line: flags, messages and exit codes around the library.
 
 mod apply;
+mod delete;
+mod diff;
 mod duration;
 mod exit;
 mod input;
 mod output;
 mod pages;
+mod plan;
 mod planning;
+mod pruning;
 mod render;
+mod set_flags;
+mod sets;
+mod showing;
 mod signal;
+mod status;
+
 mod wait;
 
 use std::io::IsTerminal as _;
@@ -17,11 +26,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 pub use self::exit::Exit;
-use crate::{connect::ConnectOptions, error::Error};
+use crate::{connect::ConnectOptions, error::Error, set::SetError};
 
 const EXIT_CODES: &str = "Exit codes:
-  0 done   2 error   3 conflict with another field manager
-  4 timed out or failed to get ready   5 refused by a guard   130 interrupted";
+  0 done, no difference   1 diff and plan found differences   2 error   3 conflict with another field
+  manager   4 timed out or failed to get ready   5 refused by a guard   130 interrupted";
 
 const APPLY_EXAMPLES: &str = "Examples:
   kapply apply -f manifests/
@@ -31,13 +40,35 @@ const APPLY_EXAMPLES: &str = "Examples:
 All objects are dry-run on the server first: if one is refused, nothing is changed.
 Objects whose namespace or definition the same input creates are dry-run once that is there.";
 
+const DIFF_EXAMPLES: &str = "Examples:
+  kapply diff -f manifests/
+  kapply diff -f manifests/ -n shop --unified 10 --color always | less -R
+  kapply diff -f manifests/ -o json | jq '.objects[].changes[]?.field'
+
+What the server would store is compared with what it has: defaults, webhooks and other
+managers are taken into account. Nothing is changed.
+Exit code: 0 no difference, 1 differences, 2 error, 3 conflict, 5 refused by a guard.
+Values of Secrets are shown as numbers; the same value has the same number.";
+
+const PLAN_EXAMPLES: &str = "Examples:
+  kapply plan -f manifests/
+  kapply plan -f manifests/ --out plan.json --html plan.html
+  kapply apply -f manifests/ --plan plan.json
+
+A plan file holds the changes, masked. An apply of it does exactly that, or says what
+is different by then and does nothing. It is not written while anything is blocked.
+Exit code: 0 no difference, 1 differences, 2 error, 3 conflict, 5 refused by a guard.";
+
 const RENDER_EXAMPLES: &str = "Examples:
   kapply render -f manifests/ --image web=registry.example/web:1.2
   kapply render -f manifests/ -n shop -o json
 
 Works without a cluster. With -n, one is asked only about kinds that are neither
 built into Kubernetes nor defined by a CRD of the input. Without -n, objects that
-name no namespace stay without one.";
+name no namespace stay without one.
+
+This is the one command that prints the values of Secrets, since its output is what
+is sent. With --masked it prints numbers in their place, for logs and reviews.";
 
 const WAIT_EXAMPLES: &str = "Examples:
   kapply wait -f manifests/ -n shop
@@ -66,12 +97,28 @@ enum Command {
     /// Apply manifests, server-side and in parallel
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(apply::ApplyCommand),
-    /// Print the objects as they would be sent
+    /// Show field by field what an apply would change
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(diff::DiffCommand),
+    /// Show what an apply would do, and write it down
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(plan::PlanCommand),
+    /// Print the objects as they would be sent, values of Secrets included
     #[command(after_help = RENDER_EXAMPLES)]
     Render(render::RenderCommand),
     /// Wait until the objects of manifests are ready
     #[command(after_help = WAIT_EXAMPLES)]
     Wait(wait::WaitCommand),
+    /// Delete the objects of manifests, or a whole set
+    #[command(after_help = delete::EXAMPLES)]
+    Delete(delete::DeleteCommand),
+    /// Say how the objects of manifests, or the members of a set, are
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::StatusCommand),
+    /// List the sets of objects that are applied and pruned together
+    #[command(after_help = sets::EXAMPLES)]
+    Sets(sets::SetsCommand),
+
     /// Print a completion script for a shell
     #[command(after_help = PAGES_EXAMPLES)]
     Completions(pages::CompletionsCommand),
@@ -109,7 +156,13 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     log(cli.verbose);
     let result = match cli.command {
         Command::Apply(command) => command.run(&cli.connect).await,
+        Command::Diff(command) => command.run(&cli.connect).await,
+        Command::Plan(command) => command.run(&cli.connect).await,
         Command::Wait(command) => command.run(&cli.connect).await,
+        Command::Delete(command) => command.run(&cli.connect).await,
+        Command::Status(command) => command.run(&cli.connect).await,
+        Command::Sets(command) => command.run(&cli.connect).await,
+
         Command::Render(command) => command.run(&cli.connect).await,
         Command::Completions(command) => {
             command.run();
@@ -122,17 +175,24 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     };
     Ok(result.unwrap_or_else(|error| {
         report(&error);
-        Exit::Error
+        match error {
+            Error::Guard(_) => Exit::Refused,
+            Error::Set(error) if error.is_guard() => Exit::Refused,
+            _ => Exit::Error,
+        }
     }))
 }
 
 fn report(error: &Error) {
-    if let Error::Input(problems) = error {
+    if let Error::Input(problems)
+    | Error::Guard(problems)
+    | Error::Set(SetError::Refused(problems)) = error
+    {
         problems
             .0
             .iter()
             .for_each(|problem| output::error(&problem.to_string()));
-        output::line("nothing was sent");
+        output::line("nothing was changed");
     } else {
         output::error(&error.to_string());
     }

@@ -12,7 +12,7 @@ use kube::{
 };
 
 pub(crate) use self::request::{Reply, RequestError, Retry};
-use crate::error::Error;
+use crate::{error::Error, mask::Mask};
 
 /// How long a connection may take; a server that is there answers in milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,6 +47,8 @@ pub struct Cluster {
     pub url: String,
     /// Namespace of objects that name none.
     pub namespace: String,
+    /// What must not be shown of anything that this cluster says.
+    pub mask: Mask,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -84,6 +86,7 @@ pub async fn connect(options: &ConnectOptions) -> Result<Cluster, Error> {
         client,
         url,
         namespace,
+        mask: Mask::default(),
     })
 }
 

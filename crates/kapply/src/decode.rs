@@ -35,6 +35,22 @@ const MAX_LIST_DEPTH: usize = 4;
 /// Every place that does not parse or holds no Kubernetes object, and an input
 /// without any object.
 pub fn decode(files: &[File]) -> Result<Vec<Object>, Problems> {
+    let objects = decode_any(files)?;
+    if objects.is_empty() {
+        let names: Vec<_> = files.iter().map(|file| &**file).collect();
+        return Err(Problems::from(Problem::general(format!(
+            "there is no object in {}; give -f a file, a directory or - with manifests",
+            names.join(", ")
+        ))));
+    }
+    Ok(objects)
+}
+
+/// The objects of all sources, which may be none.
+///
+/// # Errors
+/// Every place that does not parse or holds no Kubernetes object.
+pub fn decode_any(files: &[File]) -> Result<Vec<Object>, Problems> {
     let mut problems = Problems::default();
     let mut objects = Vec::new();
     for file in files {
@@ -46,13 +62,6 @@ pub fn decode(files: &[File]) -> Result<Vec<Object>, Problems> {
             }
             Err(problem) => problems.0.push(problem),
         }
-    }
-    if objects.is_empty() && problems.0.is_empty() {
-        let names: Vec<_> = files.iter().map(|file| &**file).collect();
-        problems.0.push(Problem::general(format!(
-            "there is no object in {}; give -f a file, a directory or - with manifests",
-            names.join(", ")
-        )));
     }
     problems.or(objects)
 }

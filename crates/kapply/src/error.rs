@@ -1,6 +1,6 @@
 //! What stops a whole run, as opposed to what one object's result says.
 
-use crate::problem::Problems;
+use crate::{plan::file::PlanFileError, problem::Problems, set::SetError};
 
 /// Why nothing was done at all.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,12 @@ pub enum Error {
     /// The input is refused; every problem is named with its place.
     #[error(transparent)]
     Input(#[from] Problems),
+    /// A guard refuses; what it protects is named.
+    #[error("{0}")]
+    Guard(Problems),
+    /// A set cannot be used.
+    #[error(transparent)]
+    Set(#[from] SetError),
     /// The kubeconfig or the in-cluster account cannot be used.
     #[error("cannot tell which cluster to use: {0}; set --kubeconfig or --context")]
     Config(String),
@@ -20,6 +26,17 @@ pub enum Error {
         url: String,
         /// The innermost cause.
         cause: String,
+    },
+    /// A plan file cannot be read or written.
+    #[error(transparent)]
+    PlanFile(#[from] PlanFileError),
+    /// A report cannot be written.
+    #[error("cannot write {path}: {cause}; give another path, or make the folder")]
+    Report {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
     },
     /// The API server answered a request that everything depends on with an error.
     #[error("the API server at {url} refused {what}: {cause}")]

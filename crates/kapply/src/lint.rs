@@ -48,26 +48,21 @@ mod tests {
     use super::*;
     use crate::{
         decode::decode,
-        discover::{Catalog, KnownKind},
+        discover::Catalog,
+        object::Object,
         problem::File,
         resolve::{Namespacing, resolve},
     };
-    use kube::core::ApiResource;
 
     /// What is said about a text, line and message.
     fn said(text: &str) -> Vec<String> {
         let objects = decode(&[File::read("m.yaml", text.into())]).unwrap();
-        let catalog = Catalog::of(objects.iter().map(|object| {
-            let resource = ApiResource::from_gvk(&object.gvk());
-            let namespaced = object.kind() != "ClusterThing";
-            (
-                object.gvk(),
-                KnownKind {
-                    resource,
-                    namespaced,
-                },
-            )
-        }));
+        let gvks: Vec<_> = objects.iter().map(Object::gvk).collect();
+        let kinds: Vec<_> = gvks
+            .iter()
+            .map(|gvk| (&*gvk.group, &*gvk.version, &*gvk.kind, "plural", true))
+            .collect();
+        let catalog = Catalog::of(&kinds);
         let namespacing = Namespacing {
             default: "shop".into(),
             enforce: false,

@@ -117,7 +117,26 @@ pub(crate) async fn get(cluster: &Cluster, target: &Target) -> Found {
 
 /// The live object behind a path of the API.
 pub(crate) async fn get_path(cluster: &Cluster, path: &str) -> Found {
+    get_part(cluster, path, Part::Whole).await
+}
+
+/// How much of each object is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// Its metadata: no Secret's data is sent.
+    Metadata,
+}
+
+/// The live object behind a path of the API, or a part of it.
+pub(crate) async fn get_part(cluster: &Cluster, path: &str, part: Part) -> Found {
+    let accept = match part {
+        Part::Whole => "application/json",
+        Part::Metadata => "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+    };
     let request = Request::get(path)
+        .header("accept", accept)
         .body(Vec::new())
         .map_err(|error| RequestError::Transport(error.to_string()))?;
     match cluster.send(&request, Retry::Transient).await {
@@ -133,28 +152,44 @@ pub(crate) async fn list(
     resource: &ApiResource,
     namespace: Option<&str>,
     query: &str,
+    take: impl FnMut(Live) + Send,
+) -> Result<(), RequestError> {
+    list_part(cluster, resource, namespace, query, Part::Whole, take).await
+}
+
+/// Lists objects, or a part of each.
+pub(crate) async fn list_part(
+    cluster: &Cluster,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+    query: &str,
+    part: Part,
     mut take: impl FnMut(Live) + Send,
 ) -> Result<(), RequestError> {
+    let accept = match part {
+        Part::Whole => "application/json",
+        Part::Metadata => "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+    };
     let path = collection(resource, namespace);
     let separator = if query.is_empty() { "" } else { "&" };
     let mut next = String::new();
     loop {
         let page = format!("{path}?limit={PAGE}{next}{separator}{query}");
         let request = Request::get(page)
+            .header("accept", accept)
             .body(Vec::new())
             .map_err(|error| RequestError::Transport(error.to_string()))?;
         let reply = cluster.send(&request, Retry::Transient).await?;
         let list: List = parse(&reply.body)?;
         drop(reply);
-        for mut value in list.items {
+        for mut value in list.items.unwrap_or_default() {
             // The items of a list leave out what the list says of all.
             if let Some(object) = value.as_object_mut() {
-                object
-                    .entry("apiVersion")
-                    .or_insert_with(|| resource.api_version.as_str().into());
-                object
-                    .entry("kind")
-                    .or_insert_with(|| resource.kind.as_str().into());
+                object.insert(
+                    "apiVersion".to_owned(),
+                    resource.api_version.as_str().into(),
+                );
+                object.insert("kind".to_owned(), resource.kind.as_str().into());
             }
             take(Live { value });
         }
@@ -182,7 +217,8 @@ pub(crate) fn query_value(text: &str) -> String {
 struct List {
     #[serde(default)]
     metadata: ListMetadata,
-    items: Vec<Value>,
+    /// Null where only metadata was asked for and there is none.
+    items: Option<Vec<Value>>,
 }
 
 #[derive(Deserialize, Default)]

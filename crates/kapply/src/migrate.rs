@@ -45,7 +45,7 @@ pub fn migration(live: &Value, manager: &str) -> Option<Value> {
 }
 
 /// Names of the managers whose updates own the last-applied annotation.
-fn client_side(entries: &[Value]) -> Vec<String> {
+pub(crate) fn client_side(entries: &[Value]) -> Vec<String> {
     let mut names: Vec<_> = entries
         .iter()
         .filter(|entry| entry["operation"] == "Update" && owns_last_applied(entry))

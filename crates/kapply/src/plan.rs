@@ -4,9 +4,11 @@
 //! proved is asked of the server with a dry run.
 
 mod ask;
+pub mod file;
 mod immutable;
 mod planner;
 pub mod prove;
+mod takeover;
 
 use std::fmt;
 

@@ -152,6 +152,7 @@ pub fn resolve(
         let Some(KnownKind {
             resource,
             namespaced,
+            ..
         }) = served.or_else(|| defined.get(&gvk))
         else {
             problems

@@ -14,9 +14,9 @@ use serde_json::Value;
 
 pub use self::conflict::FieldConflict;
 use crate::{
-    apply::mask::mask,
     connect::{Cluster, Reply, RequestError, Retry},
     live,
+    mask::Mask,
     plan::Live,
     resolve::Target,
 };
@@ -71,8 +71,8 @@ pub(crate) async fn send(
 ) -> Result<Answer, Refusal> {
     let request = request(target, terms).map_err(|error| Refusal::Failed(error.to_string()))?;
     match cluster.send(&request, terms.retry).await {
-        Ok(reply) => answer(reply),
-        Err(error) => Err(refusal(target, live, &error)),
+        Ok(reply) => answer(reply, target, live, &cluster.mask),
+        Err(error) => Err(refusal(target, live, &error, &cluster.mask)),
     }
 }
 
@@ -97,23 +97,38 @@ fn request(
     request.patch(target.object.name(), &params, &Patch::Apply(object))
 }
 
-fn answer(reply: Reply) -> Result<Answer, Refusal> {
+fn answer(
+    reply: Reply,
+    target: &Target,
+    live: Option<&Live>,
+    mask: &Mask,
+) -> Result<Answer, Refusal> {
     let object = serde_json::from_slice(&reply.body)
         .map_err(|error| Refusal::Failed(format!("the answer is no object ({error})")))?;
     Ok(Answer {
         created: reply.code == 201,
-        warnings: reply.warnings,
+        // An admission policy may quote what it warns of.
+        warnings: reply
+            .warnings
+            .iter()
+            .map(|warning| mask.message(&target.object, live, warning))
+            .collect(),
         object,
     })
 }
 
 /// What an error answer to a request about this target means.
-pub(crate) fn refusal(target: &Target, live: Option<&Live>, error: &RequestError) -> Refusal {
-    let text = mask(&target.object, &error.to_string());
+pub(crate) fn refusal(
+    target: &Target,
+    live: Option<&Live>,
+    error: &RequestError,
+    mask: &Mask,
+) -> Refusal {
+    let text = mask.message(&target.object, live, &error.to_string());
     let RequestError::Status(status) = error else {
         return Refusal::Failed(text);
     };
-    let conflicts = conflict::conflicts(status, &target.object, live);
+    let conflicts = conflict::conflicts(status, &target.object, live, mask);
     match status.code {
         409 if !conflicts.is_empty() => Refusal::Conflict(conflicts),
         409 if status.reason == "Conflict" => Refusal::Moved,

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use self::feed::{Feed, FeedKey};
+pub(crate) use self::readiness::readiness;
 use crate::{
     connect::{Cluster, Retry},
     interrupt::Interrupt,

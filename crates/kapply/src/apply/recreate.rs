@@ -9,7 +9,6 @@ use kube::{
     runtime::wait::{await_condition, conditions::is_deleted},
 };
 
-use super::mask::mask;
 use crate::{
     connect::{Cluster, innermost},
     interrupt::Interrupt,
@@ -49,8 +48,9 @@ pub(super) async fn delete(
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
         Err(kube::Error::Api(status)) => {
-            return Err(mask(
+            return Err(cluster.mask.message(
                 &target.object,
+                Some(live),
                 &format!(
                     "it could not be deleted to be created anew: {}",
                     status.message

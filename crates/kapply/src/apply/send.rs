@@ -2,7 +2,7 @@
 
 use http::Request;
 
-use super::{Applied, ApplyOptions, Outcome, mask::mask, recreate};
+use super::{Applied, ApplyOptions, Outcome, recreate};
 use crate::{
     connect::{Cluster, RequestError, Retry},
     interrupt::Interrupt,
@@ -137,7 +137,8 @@ async fn migrate(
     let Some(mut patch) = migrate::migration(&planned.value, manager) else {
         return Ok(None);
     };
-    let failed = |text: &str| Outcome::Failed(mask(&target.object, text));
+    let failed =
+        |text: &str| Outcome::Failed(cluster.mask.message(&target.object, Some(planned), text));
     let address = live::path(target);
     for _ in 0..MIGRATION_TRIES {
         let request = Request::patch(&address)

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use super::output;
 use crate::{
     connect::{Cluster, ConnectOptions, connect},
-    decode::decode,
-    discover::discover,
+    decode::{decode, decode_any},
+    discover::{Catalog, discover},
     error::Error,
     lint::lint,
+    mask::{Mask, MaskRule},
     object::Object,
-    problem::Problems,
+    problem::{File, Problems},
     resolve::{ImageOverride, Namespacing, Target, prepare, resolve},
     source::{self, Inputs},
 };
@@ -41,14 +42,39 @@ pub(super) struct Input {
     /// Refuse objects that name another namespace than -n
     #[arg(long)]
     pub(super) enforce_namespace: bool,
+    /// Hide these values, too, as those of Secrets are hidden; * is any member or item (repeatable)
+    #[arg(long, value_name = "KIND[.GROUP]=/POINTER")]
+    mask: Vec<MaskRule>,
+}
+
+/// What the manifests are, and on which cluster.
+pub(super) struct Prepared {
+    pub(super) cluster: Cluster,
+    pub(super) catalog: Catalog,
+    pub(super) targets: Vec<Target>,
 }
 
 impl Input {
+    /// What is hidden.
+    pub(super) fn mask(&self) -> Mask {
+        Mask::new(self.mask.clone())
+    }
+
+    /// Whether more is hidden than Secrets.
+    pub(super) fn masks_more(&self) -> bool {
+        !self.mask.is_empty()
+    }
+
     /// Reads the manifests; nothing is asked of any cluster.
     pub(super) async fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
-        let mut objects = self.read().await?;
+        let mut objects = decode(&self.read().await?)?;
         prepare(&mut objects, &self.image, namespace)?;
         Ok(objects)
+    }
+
+    /// Whether there are any.
+    pub(super) fn is_given(&self) -> bool {
+        !self.filename.is_empty() || self.kustomize.is_some()
     }
 
     /// Reads the manifests and finds out where their objects live.
@@ -56,10 +82,22 @@ impl Input {
         &self,
         options: &ConnectOptions,
     ) -> Result<(Cluster, Vec<Target>), Error> {
+        let prepared = self.prepared(options, false).await?;
+        Ok((prepared.cluster, prepared.targets))
+    }
+
+    /// The same with what the cluster serves; `may_be_empty` where an input
+    /// without any object has a meaning.
+    pub(super) async fn prepared(
+        &self,
+        options: &ConnectOptions,
+        may_be_empty: bool,
+    ) -> Result<Prepared, Error> {
+        let decode = if may_be_empty { decode_any } else { decode };
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
-        let mut objects = self.read().await?;
-        let cluster = match connect(options).await {
+        let mut objects = decode(&self.read().await?)?;
+        let mut cluster = match connect(options).await {
             Ok(cluster) => cluster,
             Err(error) => {
                 prepare(&mut objects, &self.image, given)?;
@@ -73,7 +111,15 @@ impl Input {
             ..Namespacing::of(&cluster)
         };
         let targets = resolve(objects, &catalog, &namespacing)?;
-        Ok((cluster, targets))
+        cluster.mask = self.mask();
+        for target in &targets {
+            cluster.mask.learn(&target.object.value);
+        }
+        Ok(Prepared {
+            cluster,
+            catalog,
+            targets,
+        })
     }
 
     /// Says what cannot work although no server will refuse it.
@@ -83,13 +129,13 @@ impl Input {
         }
     }
 
-    async fn read(&self) -> Result<Vec<Object>, Problems> {
+    async fn read(&self) -> Result<Vec<File>, Problems> {
         let inputs = Inputs {
             paths: self.filename.clone(),
             kustomizations: self.kustomize.iter().cloned().collect(),
             recursive: self.recursive,
             allow_urls: self.allow_urls,
         };
-        decode(&source::read(&inputs).await?)
+        source::read(&inputs).await
     }
 }

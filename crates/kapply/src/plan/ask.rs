@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Action, Blocked, Checked, Live, Proof, Step, immutable, planner::Planner};
+use super::{
+    Action, Blocked, Checked, Live, Proof, Step, immutable, planner::Planner, takeover::Takeover,
+};
 use crate::{
-    apply::mask::mask,
     connect::Retry,
-    live, migrate,
+    live,
     resolve::{Definition, Target},
     ssa::{self, Answer, FieldConflict, Refusal, Terms},
 };
@@ -46,7 +47,7 @@ async fn judge(
     overridden: Vec<FieldConflict>,
 ) -> Step {
     let warnings = answer.warnings;
-    let after = answer.object;
+    let mut after = answer.object;
     if answer.created {
         let checked = Checked::Server;
         return Step {
@@ -67,9 +68,12 @@ async fn judge(
         },
     };
     let manager = &planner.options.field_manager;
-    let takes_over = migrate::migration(&live.value, manager).is_some();
-    let notes = takes_over.then(|| TAKES_OVER.to_owned());
-    let action = if takes_over || ssa::differ(&live.value, &after, manager) {
+    let takeover = takeover(planner, target, &live);
+    if let Some(takeover) = &takeover {
+        takeover.remove_from(&mut after);
+    }
+    let notes = takeover.as_ref().map(|_| TAKES_OVER.to_owned());
+    let action = if takeover.is_some() || ssa::differ(&live.value, &after, manager) {
         Action::Update { after, overridden }
     } else {
         Action::Unchanged(Proof::Server)
@@ -121,8 +125,20 @@ async fn conflict(
     live: Option<Live>,
     conflicts: Vec<FieldConflict>,
 ) -> Step {
+    let takeover = live
+        .as_ref()
+        .and_then(|live| takeover(planner, target, live));
+    // What is taken over anyway is no conflict by the time of the apply.
+    let conflicts: Vec<_> = conflicts
+        .into_iter()
+        .filter(|conflict| {
+            !takeover
+                .as_ref()
+                .is_some_and(|takeover| takeover.includes(&conflict.manager))
+        })
+        .collect();
     let managers = conflicts.iter().map(|conflict| conflict.manager.as_str());
-    if !planner.options.force.covers(managers) {
+    if !conflicts.is_empty() && !planner.options.force.covers(managers) {
         return Step {
             live,
             ..Step::of(Action::Blocked(Blocked::Conflict(conflicts)))
@@ -139,6 +155,13 @@ async fn conflict(
             ..Step::of(Action::Blocked(blocked(&refusal, target)))
         },
     }
+}
+
+fn takeover(planner: &Planner<'_>, target: &Target, live: &Live) -> Option<Takeover> {
+    let object = &target.object;
+    let schema = planner.schemas.get(&object.gvk());
+    let manager = &planner.options.field_manager;
+    Takeover::of(&live.value, &object.value, schema, manager)
 }
 
 /// A create or update whose result nobody can tell beforehand.
@@ -192,9 +215,4 @@ pub(super) fn no_namespace(name: &str) -> String {
     format!(
         "namespace {name} does not exist; create it (`kubectl create namespace {name}`) or add it to the input"
     )
-}
-
-/// A message about the target without any value of a Secret.
-pub(super) fn masked(target: &Target, text: &str) -> String {
-    mask(&target.object, text)
 }

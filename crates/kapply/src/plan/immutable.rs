@@ -4,7 +4,7 @@
 use kube::{api::PostParams, core::Request as ApiRequest};
 use serde_json::Value;
 
-use super::{Action, Blocked, Live, Step, ask::masked, planner::Planner};
+use super::{Action, Blocked, Live, Step, planner::Planner};
 use crate::{
     connect::{RequestError, Retry},
     live,
@@ -64,7 +64,12 @@ async fn create_anew(planner: &Planner<'_>, target: &Target) -> Result<Value, St
         .cluster
         .send(&request, Retry::Transient)
         .await
-        .map_err(|error: RequestError| masked(target, &error.to_string()))?;
+        .map_err(|error: RequestError| {
+            planner
+                .cluster
+                .mask
+                .message(&target.object, None, &error.to_string())
+        })?;
     let mut after: Value =
         serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
     after["metadata"]["name"] = name.into();

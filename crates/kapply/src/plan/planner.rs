@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt as _};
 
 use super::{Action, Blocked, Checked, Live, Plan, Proof, Step, ask, prove};
 use crate::{
+    apply::{WAVE_ANNOTATION, chosen_wave},
     connect::Cluster,
     interrupt::Interrupt,
     live::{self, Found},
@@ -177,9 +178,14 @@ impl Planner<'_> {
     fn settle(&self, index: usize, found: Found) -> Settled {
         let target = &self.targets[index];
         let step = |step| Settled::Step(Box::new(step));
+        if let Some(Err(text)) = chosen_wave(&target.object) {
+            let invalid =
+                format!("the annotation {WAVE_ANNOTATION} is `{text}`, not a whole number");
+            return step(Step::of(Action::Blocked(Blocked::Invalid(invalid))));
+        }
         match found {
             Err(error) => step(Step::of(Action::Blocked(ask::blocked(
-                &crate::ssa::refusal(target, None, &error),
+                &crate::ssa::refusal(target, None, &error, &self.cluster.mask),
                 target,
             )))),
             Ok(None) => self.settle_absent(target),

@@ -38,7 +38,8 @@ pub fn lines(conflicts: &[FieldConflict]) -> Vec<String> {
     lines
 }
 
-fn line(conflict: &FieldConflict) -> String {
+/// Whose a field is, and both values.
+pub(crate) fn line(conflict: &FieldConflict) -> String {
     let mut line = format!(
         "{}  is owned by \"{}\" ({}",
         conflict.field, conflict.manager, conflict.operation
@@ -57,7 +58,8 @@ fn line(conflict: &FieldConflict) -> String {
     line
 }
 
-fn short(value: &Value) -> String {
+/// The value as JSON, cut where it is long.
+pub(crate) fn short(value: &Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= LONGEST {
         return text;

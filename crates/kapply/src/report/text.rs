@@ -14,10 +14,13 @@ const MAX_SUBJECTS: usize = 8;
 /// `deployment.apps/web (namespace shop)`
 #[must_use]
 pub fn subject(target: &Target) -> String {
-    match &target.namespace {
-        Some(namespace) => format!("{} (namespace {namespace})", target.object.label()),
-        None => target.object.label().to_string(),
-    }
+    let object = &target.object;
+    super::subject(
+        object.api_version(),
+        object.kind(),
+        target.namespace.as_deref(),
+        object.name(),
+    )
 }
 
 /// The line for an object that was applied; `None` for what went wrong.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{field_path::lookup, since};
-use crate::{object::Object, plan::Live};
+use crate::{mask::Mask, object::Object, plan::Live};
 
 /// A field that another manager owns with another value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,9 +22,9 @@ pub struct FieldConflict {
     pub subresource: String,
     /// When it last wrote any of its fields.
     pub since: Option<Timestamp>,
-    /// The value that is live; `None` if it is not known, or a Secret's.
+    /// The value that is live; `None` if it is not known. Masked.
     pub theirs: Option<Value>,
-    /// The value of the input; `None` for a Secret's.
+    /// The value of the input. Masked.
     pub ours: Option<Value>,
 }
 
@@ -43,19 +43,27 @@ pub(super) fn conflicts(
     status: &Status,
     object: &Object,
     live: Option<&Live>,
+    mask: &Mask,
 ) -> Vec<FieldConflict> {
-    // The values of a Secret are nobody's to see, in conflicts either.
-    let is_secret = object.kind() == "Secret" && object.group().is_empty();
-    let value = |root: &Value, field: &str| lookup(root, field).filter(|_| !is_secret).cloned();
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes
+    let mut causes = causes
         .filter(|cause| cause.reason == "FieldManagerConflict")
+        .peekable();
+    if causes.peek().is_none() {
+        return Vec::new();
+    }
+    let theirs = live.map(|live| mask.object(&live.value));
+    let ours = mask.object(&object.value);
+    causes
         .map(|cause| {
             let said = parse(&cause.message);
             let entry = live.and_then(|live| entry(live, &said));
             FieldConflict {
-                theirs: live.and_then(|live| value(&live.value, &cause.field)),
-                ours: value(&object.value, &cause.field),
+                theirs: theirs
+                    .as_ref()
+                    .and_then(|theirs| lookup(theirs, &cause.field))
+                    .cloned(),
+                ours: lookup(&ours, &cause.field).cloned(),
                 field: cause.field.clone(),
                 operation: if said.is_update { "Update" } else { "Apply" }.to_owned(),
                 subresource: said.subresource.to_owned(),
@@ -129,7 +137,7 @@ mod tests {
             value: json!({"spec": {"replicas": 7}, "data": {"a": "theirs"}, "metadata": {"managedFields": [
                 {"manager": "flux", "operation": "Apply", "time": "2026-02-03T04:05:06Z"}]}}),
         };
-        let found = conflicts(&status, &object, Some(&live));
+        let found = conflicts(&status, &object, Some(&live), &Mask::default());
         assert_eq!(found.len(), 2);
         assert!(found[0].is_autoscaled());
         assert_eq!(
@@ -147,6 +155,10 @@ mod tests {
             ("flux", "Apply")
         );
         assert_eq!(found[1].since.unwrap().to_string(), "2026-02-03T04:05:06Z");
-        assert!(conflicts(&status, &object, None)[1].theirs.is_none());
+        assert!(
+            conflicts(&status, &object, None, &Mask::default())[1]
+                .theirs
+                .is_none()
+        );
     }
 }
