@@ -53,6 +53,7 @@ pub mod mask;
 pub mod migrate;
 pub mod object;
 pub mod plan;
+pub mod preflight;
 pub mod problem;
 pub mod report;
 pub mod resolve;

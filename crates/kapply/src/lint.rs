@@ -49,18 +49,34 @@ mod tests {
     use crate::{
         decode::decode,
         discover::Catalog,
-        object::Object,
         problem::File,
         resolve::{Namespacing, resolve},
     };
+    use kube::core::ApiResource;
 
     /// What is said about a text, line and message.
     fn said(text: &str) -> Vec<String> {
         let objects = decode(&[File::read("m.yaml", text.into())]).unwrap();
-        let gvks: Vec<_> = objects.iter().map(Object::gvk).collect();
-        let kinds: Vec<_> = gvks
+        let kinds: Vec<_> = objects
             .iter()
-            .map(|gvk| (&*gvk.group, &*gvk.version, &*gvk.kind, "plural", true))
+            .map(|object| {
+                let gvk = object.gvk();
+                let plural = ApiResource::from_gvk(&gvk).plural;
+                (gvk, plural, object.kind() != "ClusterThing")
+            })
+            .collect();
+        let kinds: Vec<_> = kinds
+            .iter()
+            .map(|(gvk, plural, namespaced)| {
+                let (group, version, kind) = (&gvk.group, &gvk.version, &gvk.kind);
+                (
+                    &group[..],
+                    &version[..],
+                    &kind[..],
+                    &plural[..],
+                    *namespaced,
+                )
+            })
             .collect();
         let catalog = Catalog::of(&kinds);
         let namespacing = Namespacing {

@@ -11,7 +11,7 @@ use crate::{
     lint::lint,
     mask::{Mask, MaskRule},
     object::Object,
-    problem::{File, Problems},
+    problem::Problems,
     resolve::{ImageOverride, Namespacing, Target, prepare, resolve},
     source::{self, Inputs},
 };
@@ -67,14 +67,14 @@ impl Input {
 
     /// Reads the manifests; nothing is asked of any cluster.
     pub(super) async fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
-        let mut objects = decode(&self.read().await?)?;
+        let mut objects = self.read(false).await?;
         prepare(&mut objects, &self.image, namespace)?;
         Ok(objects)
     }
 
     /// Whether there are any.
     pub(super) fn is_given(&self) -> bool {
-        !self.filename.is_empty() || self.kustomize.is_some()
+        !self.filename.is_empty()
     }
 
     /// Reads the manifests and finds out where their objects live.
@@ -93,10 +93,9 @@ impl Input {
         options: &ConnectOptions,
         may_be_empty: bool,
     ) -> Result<Prepared, Error> {
-        let decode = if may_be_empty { decode_any } else { decode };
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
-        let mut objects = decode(&self.read().await?)?;
+        let mut objects = self.read(may_be_empty).await?;
         let mut cluster = match connect(options).await {
             Ok(cluster) => cluster,
             Err(error) => {
@@ -129,13 +128,18 @@ impl Input {
         }
     }
 
-    async fn read(&self) -> Result<Vec<File>, Problems> {
+    async fn read(&self, may_be_empty: bool) -> Result<Vec<Object>, Problems> {
         let inputs = Inputs {
             paths: self.filename.clone(),
             kustomizations: self.kustomize.iter().cloned().collect(),
             recursive: self.recursive,
             allow_urls: self.allow_urls,
         };
-        source::read(&inputs).await
+        let files = source::read(&inputs).await?;
+        if may_be_empty {
+            decode_any(&files)
+        } else {
+            decode(&files)
+        }
     }
 }
