@@ -105,7 +105,8 @@ fn stack(folder: &Path, repo: &Repo) -> anyhow::Result<Set> {
     for path in &paths {
         let one =
             fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        text += &format!("---\n{one}\n");
+        text += "---\n";
+        text += &one;
     }
     let count = text
         .lines()
