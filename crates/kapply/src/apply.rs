@@ -177,7 +177,7 @@ impl Run<'_> {
         let report = wait::wait(
             self.cluster,
             &definitions,
-            DEFINITION_TIMEOUT,
+            &wait::WaitOptions::within(DEFINITION_TIMEOUT),
             self.interrupt,
             |_, _| {},
         )

@@ -3,13 +3,14 @@
 mod apply;
 mod delete;
 mod diff;
-mod duration;
 mod exit;
 mod input;
+mod log;
 mod output;
 mod pages;
 mod plan;
 mod planning;
+mod preflight;
 mod pruning;
 mod render;
 mod set_flags;
@@ -17,13 +18,10 @@ mod sets;
 mod showing;
 mod signal;
 mod status;
-
 mod wait;
-
-use std::io::IsTerminal as _;
+mod work;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 pub use self::exit::Exit;
 use crate::{connect::ConnectOptions, error::Error, set::SetError};
@@ -35,7 +33,7 @@ const EXIT_CODES: &str = "Exit codes:
 const APPLY_EXAMPLES: &str = "Examples:
   kapply apply -f manifests/
   kapply apply -f manifests/ -n shop --image web=registry.example/web:1.2 --wait
-  kubectl kustomize . | kapply apply -f - --dry-run
+  kapply apply -k overlays/production --dry-run
 
 All objects are dry-run on the server first: if one is refused, nothing is changed.
 Objects whose namespace or definition the same input creates are dry-run once that is there.";
@@ -72,7 +70,14 @@ is sent. With --masked it prints numbers in their place, for logs and reviews.";
 
 const WAIT_EXAMPLES: &str = "Examples:
   kapply wait -f manifests/ -n shop
-  kapply wait -f manifests/ --timeout 90s -o json";
+  kapply wait -f manifests/ --timeout 90s -o json
+  kapply wait -f manifests/ --timeout-for job/migrate=20m
+  kapply wait -f manifests/ --wait-for 'widget/a=condition:Serving|jsonpath:{.status.phase}=Active'
+
+Ends as soon as something cannot get ready, and says why: the reason, the last
+warnings, the end of the log, and what to do. Alternatives joined with | are enough
+each; of several --wait-for for one object, all count. They replace what is known of
+its kind, but what is known to have failed still fails.";
 
 const PAGES_EXAMPLES: &str = "Examples:
   kapply completions bash > ~/.local/share/bash-completion/completions/kapply
@@ -87,9 +92,8 @@ pub struct Cli {
     command: Command,
     #[command(flatten)]
     connect: ConnectOptions,
-    /// Log requests to stderr (-v), retries (-vv), the client (-vvv); never their bodies
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    verbose: u8,
+    #[command(flatten)]
+    log: log::LogOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -153,7 +157,7 @@ enum Rendering {
 /// What has nothing to do with a cluster or its objects: those errors are
 /// printed here and become [`Exit::Error`].
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
-    log(cli.verbose);
+    log::start(cli.log);
     let result = match cli.command {
         Command::Apply(command) => command.run(&cli.connect).await,
         Command::Diff(command) => command.run(&cli.connect).await,
@@ -196,23 +200,4 @@ fn report(error: &Error) {
     } else {
         output::error(&error.to_string());
     }
-}
-
-fn log(verbose: u8) {
-    let filter = match verbose {
-        0 => "off",
-        1 => "kapply=info",
-        2 => "kapply=debug",
-        _ => "kapply=trace,kube_client=debug,kube_runtime=debug",
-    };
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let layer = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(colour)
-        .with_target(false);
-    // A program that uses the library may have its own subscriber.
-    let _ = tracing_subscriber::registry()
-        .with(EnvFilter::new(filter))
-        .with(layer)
-        .try_init();
 }

@@ -6,6 +6,7 @@
 //! 2. [`decode`]: texts become [`object::Object`]s that know their file and line.
 //! 3. [`connect`] and [`discover`]: which cluster, and which kinds it serves.
 //! 4. [`resolve`]: objects become [`resolve::Target`]s: images, resource, namespace.
+//!    [`lint`] looks for what cannot work in any cluster.
 //! 5. [`schema`] and [`plan`]: what would change, proved or asked of the server.
 //! 6. [`apply`]: what was planned is sent in waves.
 //! 7. [`wait`]: what was applied is watched until it is ready.
@@ -20,7 +21,8 @@
 //! use kapply::{apply, connect, decode, discover, interrupt::Interrupt, plan, resolve, schema, source, wait};
 //!
 //! let cluster = connect::connect(&connect::ConnectOptions::default()).await?;
-//! let mut objects = decode::decode(&source::read(&["manifests".into()], false)?)?;
+//! let inputs = source::Inputs { paths: vec!["manifests".into()], ..Default::default() };
+//! let mut objects = decode::decode(&source::read(&inputs).await?)?;
 //! resolve::prepare(&mut objects, &[], &cluster.namespace)?;
 //! let catalog = discover::discover(&cluster).await?;
 //! let targets = resolve::resolve(objects, &catalog, &resolve::Namespacing::of(&cluster))?;
@@ -45,11 +47,13 @@ pub mod discover;
 pub mod error;
 pub mod fields;
 pub mod interrupt;
+pub mod lint;
 mod live;
 pub mod mask;
 pub mod migrate;
 pub mod object;
 pub mod plan;
+pub mod preflight;
 pub mod problem;
 pub mod report;
 pub mod resolve;

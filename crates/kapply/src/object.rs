@@ -5,7 +5,7 @@ use std::fmt;
 use kube::core::GroupVersionKind;
 use serde_json::Value;
 
-use crate::problem::Place;
+use crate::{decode::locate_field, problem::Place};
 
 /// An object as the input gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,14 @@ impl Object {
     #[must_use]
     pub fn label(&self) -> Label<'_> {
         Label(self)
+    }
+
+    /// File and line of the field that a JSON pointer (RFC 6901) names, or of the
+    /// nearest field around it that the input writes out. The text is read
+    /// again for it, so this is for messages.
+    #[must_use]
+    pub fn place_of(&self, pointer: &str) -> Place {
+        locate_field(&self.place, pointer)
     }
 
     fn text(&self, pointer: &str) -> &str {

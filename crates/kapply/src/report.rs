@@ -10,6 +10,7 @@ pub mod set;
 pub mod status;
 pub mod style;
 pub mod text;
+pub mod waited;
 pub mod yaml;
 
 /// `deployment.apps/web (namespace shop)`

@@ -1,52 +1,53 @@
 //! `kapply apply`
 
-use std::time::Duration;
+use std::path::PathBuf;
 
 use super::{
-    Results, duration,
+    Results,
     exit::{self, Exit},
-    input::Input,
     input::Prepared,
-    output,
-    planning::Planning,
+    output, plan, preflight,
     pruning::{self, HandOver, Pruned},
-    set_flags::SetFlags,
     signal,
+    wait::Waiting,
+    work::{Planned, Work},
 };
 use crate::{
     apply::{Applied, ApplyOptions, apply},
-    connect::{Cluster, ConnectOptions},
+    connect::ConnectOptions,
     delete::DeleteOptions,
     error::Error,
     interrupt::Interrupt,
-    plan::{Action, Blocked, Check, Plan, plan},
-    report::{self, json, progress::Progress, text},
+    plan::{Action, Blocked, Check, Plan, file::PlanFile},
+    preflight::Needs,
+    problem::{Problem, Problems},
+    report::{self, json, text},
     resolve::Target,
-    schema,
     set::{ApplySet, Tooling, WriteOptions},
-    wait::{self, WaitReport},
+    wait::{self, WaitOptions, WaitReport},
 };
 
 /// Flags of `kapply apply`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApplyCommand {
     #[command(flatten)]
-    input: Input,
-    #[command(flatten)]
-    planning: Planning,
-    #[command(flatten)]
-    set: SetFlags,
+    work: Work,
     #[command(flatten)]
     hand_over: HandOver,
+    /// Do exactly what is in this file of kapply plan --out, or nothing
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// Ask the server what would happen, and change nothing
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
     dry_run: Option<String>,
+    /// Ask first whether every permission is there; if not, name those that are missing
+    #[arg(long)]
+    preflight: bool,
     /// Wait until everything that was applied is ready
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
-    /// How long to wait, such as 90s or 5m; 0 looks once
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
-    timeout: Duration,
+    #[command(flatten)]
+    waiting: Waiting,
     /// How to print the results
     #[arg(short, long, value_enum, default_value_t)]
     output: Results,
@@ -55,64 +56,88 @@ pub(super) struct ApplyCommand {
 impl ApplyCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         let interrupt = signal::install();
-        let Some(prepared) = signal::or_interrupted(&interrupt, self.prepare(connect)).await else {
-            output::error("interrupted before anything was sent");
+        let stored = self.plan.as_deref().map(PlanFile::read).transpose()?;
+        let tooling = self.hand_over.tooling()?;
+        let Some(opened) = self.work.open(connect, &interrupt).await? else {
             return Ok(Exit::Interrupted);
         };
-        let (prepared, mut set) = prepared?;
-        let tooling = self.hand_over.tooling()?;
-        let Prepared {
-            cluster,
-            catalog,
-            targets,
-        } = &prepared;
-        let mut plan = self.plan(cluster, targets, &interrupt).await;
-        if !is_broken(&plan) {
-            self.set.judge(set.as_ref(), &prepared, &mut plan).await?;
+        let waiting = self.waiting(&opened.prepared).await?;
+        if self.preflight && !self.is_permitted(&opened.prepared).await? {
+            return Ok(Exit::Error);
         }
-        if let Some(set) = set.as_mut().filter(|_| !is_blocked(&plan)) {
-            let options = WriteOptions {
-                dry_run: self.dry_run.is_some(),
-                field_manager: &self.planning.field_manager,
-            };
-            for note in set.widen(cluster, catalog, targets, options).await? {
-                output::warning(&note);
-            }
-        }
-        let results = self.apply(cluster, targets, &plan, &interrupt).await;
-        let all_applied = results.iter().all(|applied| applied.outcome.is_applied());
-        let waiting: Vec<usize> = (0..targets.len())
-            .filter(|index| wait::is_waited_for(&targets[*index]))
-            .collect();
-        let waited = if self.wait && all_applied {
-            Some(self.wait(cluster, targets, &waiting, &interrupt).await)
+        let check = if self.dry_run.is_some() || stored.is_some() {
+            Check::Unproved
         } else {
-            None
+            Check::Updates
         };
-        let end = waited.as_ref().map(|report| report.end);
-        let is_done =
-            all_applied && end.is_none_or(|end| end == wait::End::Ready) && !interrupt.is_set();
-        let pruned = match set.as_mut().filter(|_| self.set.prune && is_done) {
-            Some(set) => Some(
-                self.prune(set, &prepared, &plan, tooling.as_ref(), &interrupt)
-                    .await,
-            ),
-            None => {
+        let Some(planned) = self.work.plan(opened, check, &interrupt).await? else {
+            return Ok(Exit::Interrupted);
+        };
+        self.guard(&planned, stored.as_ref()).await?;
+        self.carry_out(planned, waiting, tooling.as_ref(), &interrupt)
+            .await
+    }
+
+    /// Refuses what may not be done; what is broken is reported with its object instead.
+    async fn guard(&self, planned: &Planned, stored: Option<&PlanFile>) -> Result<(), Error> {
+        if is_broken(&planned.plan) {
+            return Ok(());
+        }
+        planned.refused.clone().or(()).map_err(Error::Guard)?;
+        let Some(stored) = stored else { return Ok(()) };
+        let moved = plan::moved(stored, planned).await?;
+        let moved = moved
+            .iter()
+            .map(|moved| Problem::general(format!("not as planned: {moved}")));
+        Problems(moved.collect()).or(()).map_err(Error::Guard)
+    }
+
+    async fn carry_out(
+        &self,
+        planned: Planned,
+        waiting: Option<WaitOptions>,
+        tooling: Option<&Tooling>,
+        interrupt: &Interrupt,
+    ) -> Result<Exit, Error> {
+        let Planned {
+            mut opened, plan, ..
+        } = planned;
+        let prepared = &opened.prepared;
+        if let Some(set) = opened.set.as_mut().filter(|_| !is_blocked(&plan)) {
+            self.widen(set, prepared).await?;
+        }
+        let results = self.apply(prepared, &plan, interrupt).await;
+        let all_applied =
+            results.iter().all(|applied| applied.outcome.is_applied()) && !interrupt.is_set();
+        let pruned = match opened.set.as_mut() {
+            Some(set) if self.work.set.prune && all_applied => {
+                Some(self.prune(set, prepared, &plan, tooling, interrupt).await)
+            }
+            _ => {
                 pruning::not_pruned(&plan);
                 None
             }
         };
+        let targets = &prepared.targets;
+        let indices: Vec<usize> = (0..targets.len())
+            .filter(|index| wait::is_waited_for(&targets[*index]))
+            .collect();
+        let waited = match waiting {
+            Some(options) if all_applied => {
+                let targets: Vec<_> = indices.iter().map(|at| targets[*at].clone()).collect();
+                let cluster = &prepared.cluster;
+                Some(super::wait::run(cluster, &targets, &options, interrupt, self.output).await)
+            }
+            _ => None,
+        };
+        let end = waited.as_ref().map(|report| report.end);
         if self.output == Results::Json {
-            let waits: Vec<_> = waiting
+            let waited = waited
                 .into_iter()
-                .zip(
-                    waited
-                        .into_iter()
-                        .flat_map(|report: WaitReport| report.objects),
-                )
-                .collect();
+                .flat_map(|report: WaitReport| report.objects);
+            let waits: Vec<_> = indices.into_iter().zip(waited).collect();
             let mut document = json::applied(targets, &results, &waits, end);
-            if let Some(set) = &set {
+            if let Some(set) = &opened.set {
                 let fates = pruned.as_ref().map(|pruned| pruned.fates.as_slice());
                 document["set"] = report::set::set(set);
                 document["prunes"] = report::set::prunes(&plan.prunes, fates);
@@ -120,74 +145,33 @@ impl ApplyCommand {
             output::answer(&format!("{document:#}"));
         }
         let applied = exit::code(&results, end, interrupt.is_set());
-        Ok(exit::first([
-            applied,
-            pruned.map_or(Exit::Done, |pruned| pruned.exit),
-        ]))
+        let pruned = pruned.map_or(Exit::Done, |pruned| pruned.exit);
+        Ok(exit::first([applied, pruned]))
     }
 
-    /// Reads the input, opens the set and labels its targets.
-    async fn prepare(
-        &self,
-        connect: &ConnectOptions,
-    ) -> Result<(Prepared, Option<ApplySet>), Error> {
-        let mut prepared = self
-            .input
-            .prepared(connect, self.set.may_be_empty())
-            .await?;
-        let set = self.set.open(connect, &mut prepared).await?;
-        Ok((prepared, set))
-    }
-
-    async fn plan(&self, cluster: &Cluster, targets: &[Target], interrupt: &Interrupt) -> Plan {
-        let check = if self.dry_run.is_some() {
-            Check::Unproved
-        } else {
-            Check::Updates
-        };
-        let schemas = schema::of_targets(cluster, targets).await;
-        let options = self.planning.options(check);
-        plan(cluster, targets, &schemas, &options, interrupt).await
-    }
-
-    async fn prune(
-        &self,
-        set: &mut ApplySet,
-        prepared: &Prepared,
-        plan: &Plan,
-        tooling: Option<&Tooling>,
-        interrupt: &Interrupt,
-    ) -> Pruned {
-        let options = DeleteOptions {
+    /// Writes down what may be in the set from now on, before anything is.
+    async fn widen(&self, set: &mut ApplySet, prepared: &Prepared) -> Result<(), Error> {
+        let Prepared {
+            cluster,
+            catalog,
+            targets,
+        } = prepared;
+        let options = WriteOptions {
             dry_run: self.dry_run.is_some(),
-            timeout: self.timeout,
-            concurrency: self.planning.concurrency.get(),
-            ..DeleteOptions::default()
+            field_manager: &self.work.planning.field_manager,
         };
-        pruning::prune(
-            set,
-            prepared,
-            plan,
-            tooling,
-            &options,
-            self.output,
-            interrupt,
-        )
-        .await
+        for note in set.widen(cluster, catalog, targets, options).await? {
+            output::warning(&note);
+        }
+        Ok(())
     }
 
-    async fn apply(
-        &self,
-        cluster: &Cluster,
-        targets: &[Target],
-        plan: &Plan,
-        interrupt: &Interrupt,
-    ) -> Vec<Applied> {
+    async fn apply(&self, prepared: &Prepared, plan: &Plan, interrupt: &Interrupt) -> Vec<Applied> {
         let options = ApplyOptions {
-            field_manager: self.planning.field_manager.clone(),
+            field_manager: self.work.planning.field_manager.clone(),
             dry_run: self.dry_run.is_some(),
-            exactly_as_planned: false,
-            concurrency: self.planning.concurrency.get(),
+            exactly_as_planned: self.plan.is_some(),
+            concurrency: self.work.planning.concurrency.get(),
         };
         let show = |target: &Target, applied: &Applied| {
             for warning in &applied.warnings {
@@ -205,6 +189,7 @@ impl ApplyCommand {
                     .for_each(|text| output::line(text)),
             }
         };
+        let (cluster, targets) = (&prepared.cluster, &prepared.targets);
         let results = apply(cluster, targets, plan, &options, interrupt, show).await;
         for line in text::not_sent(targets, &results) {
             output::line(&line);
@@ -215,26 +200,51 @@ impl ApplyCommand {
         results
     }
 
-    async fn wait(
+    async fn prune(
         &self,
-        cluster: &Cluster,
-        targets: &[Target],
-        waiting: &[usize],
+        set: &mut ApplySet,
+        prepared: &Prepared,
+        plan: &Plan,
+        tooling: Option<&Tooling>,
         interrupt: &Interrupt,
-    ) -> WaitReport {
-        let targets: Vec<_> = waiting
-            .iter()
-            .map(|index| targets[*index].clone())
-            .collect();
-        super::wait::run(
-            cluster,
-            &targets,
-            self.timeout,
-            interrupt,
-            self.output,
-            Progress::default(),
-        )
-        .await
+    ) -> Pruned {
+        let options = DeleteOptions {
+            dry_run: self.dry_run.is_some(),
+            timeout: self.waiting.timeout,
+            concurrency: self.work.planning.concurrency.get(),
+            ..DeleteOptions::default()
+        };
+        let output = self.output;
+        pruning::prune(set, prepared, plan, tooling, &options, output, interrupt).await
+    }
+
+    async fn is_permitted(&self, prepared: &Prepared) -> Result<bool, Error> {
+        let targets = &prepared.targets;
+        let mut needs = Needs::default();
+        needs.apply(targets);
+        let anew = self.work.planning.options(Check::Updates).recreate;
+        let anew = targets.iter().filter(|target| {
+            let label = target.object.label().to_string();
+            anew.contains(&label)
+        });
+        needs.delete(&anew.cloned().collect::<Vec<_>>());
+        if self.wait {
+            let waiting = targets.iter().filter(|target| wait::is_waited_for(target));
+            needs.wait(&waiting.cloned().collect::<Vec<_>>());
+        }
+        preflight::is_permitted(&prepared.cluster, &needs).await
+    }
+
+    /// How to wait, if that is asked for; made before anything changes.
+    async fn waiting(&self, prepared: &Prepared) -> Result<Option<WaitOptions>, Error> {
+        if !self.wait {
+            return Ok(None);
+        }
+        let cluster = &prepared.cluster;
+        let since = wait::server_time(cluster).await;
+        self.waiting
+            .options(&prepared.targets, since, cluster.mask.clone())
+            .map(Some)
     }
 }
 

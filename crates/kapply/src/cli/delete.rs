@@ -3,7 +3,7 @@
 use std::{collections::HashMap, num::NonZeroUsize, time::Duration};
 
 use super::{
-    Results, duration,
+    Results,
     exit::{self, Exit},
     input::{Input, Prepared},
     output, pruning, signal,
@@ -19,6 +19,7 @@ use crate::{
         Access, Allow, AllowPrune, ApplySet, OpenOptions, SetRef,
         dissolve::{self, Dissolution},
     },
+    wait::duration,
 };
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -64,7 +65,7 @@ pub(super) struct DeleteCommand {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
     wait: bool,
     /// How long to wait, such as 90s or 5m
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
     timeout: Duration,
     /// Requests under way at once
     #[arg(long, value_name = "N", default_value = "32")]

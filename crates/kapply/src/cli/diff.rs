@@ -2,77 +2,59 @@
 
 use super::{
     exit::{self, Exit},
-    input::Input,
     output,
-    planning::Planning,
     showing::Showing,
     signal,
+    work::{Planned, Work},
 };
-use crate::{
-    connect::{Cluster, ConnectOptions},
-    error::Error,
-    interrupt::Interrupt,
-    plan::{Check, Plan, PlanOptions, plan},
-    resolve::Target,
-    schema::Schemas,
-};
+use crate::{connect::ConnectOptions, error::Error, plan::Check};
 
 /// Flags of `kapply diff`.
 #[derive(Debug, clap::Args)]
 pub(super) struct DiffCommand {
     #[command(flatten)]
-    input: Input,
-    #[command(flatten)]
-    planning: Planning,
+    work: Work,
     #[command(flatten)]
     showing: Showing,
 }
 
-/// A plan and what it was made from.
-pub(super) struct Planned {
-    pub(super) cluster: Cluster,
-    pub(super) targets: Vec<Target>,
-    pub(super) options: PlanOptions,
-    pub(super) plan: Plan,
-}
-
 impl DiffCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
-        let interrupt = signal::install();
-        let Some(planned) = make_plan(&self.input, &self.planning, connect, &interrupt).await?
-        else {
-            return Ok(Exit::Interrupted);
-        };
-        self.showing
-            .show(&planned.cluster, &planned.targets, &planned.plan, false)?;
-        Ok(exit::planned(&planned.plan))
+        match planned(&self.work, &self.showing, connect, false).await? {
+            Some(planned) => Ok(code(&planned)),
+            None => Ok(Exit::Interrupted),
+        }
     }
 }
 
-/// Plans; `None` if that was interrupted.
-pub(super) async fn make_plan(
-    input: &Input,
-    planning: &Planning,
+/// Plans and shows the plan; `None` if that was interrupted.
+pub(super) async fn planned(
+    work: &Work,
+    showing: &Showing,
     connect: &ConnectOptions,
-    interrupt: &Interrupt,
+    grouped: bool,
 ) -> Result<Option<Planned>, Error> {
-    let work = async {
-        let (cluster, targets) = input.targets(connect).await?;
-        let options = planning.options(Check::Unproved);
-        let schemas = Schemas::default();
-        let plan = plan(&cluster, &targets, &schemas, &options, interrupt).await;
-        Ok(Planned {
-            cluster,
-            targets,
-            options,
-            plan,
-        })
+    let interrupt = signal::install();
+    let Some(opened) = work.open(connect, &interrupt).await? else {
+        return Ok(None);
     };
-    match signal::or_interrupted(interrupt, work).await {
-        Some(planned) if !interrupt.is_set() => planned.map(Some),
-        _ => {
-            output::error("interrupted; nothing was changed");
-            Ok(None)
-        }
+    let Some(planned) = work.plan(opened, Check::Unproved, &interrupt).await? else {
+        return Ok(None);
+    };
+    let prepared = &planned.opened.prepared;
+    showing.show(&prepared.cluster, &prepared.targets, &planned.plan, grouped)?;
+    for problem in &planned.refused.0 {
+        output::error(&format!("refused: {problem}"));
     }
+    Ok(Some(planned))
+}
+
+/// The exit code of a plan that was shown.
+pub(super) fn code(planned: &Planned) -> Exit {
+    let refused = if planned.refused.0.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Refused
+    };
+    exit::first([exit::planned(&planned.plan), refused])
 }

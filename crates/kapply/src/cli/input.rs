@@ -2,27 +2,40 @@
 
 use std::path::PathBuf;
 
+use super::output;
 use crate::{
     connect::{Cluster, ConnectOptions, connect},
     decode::{decode, decode_any},
     discover::{Catalog, discover},
     error::Error,
+    lint::lint,
     mask::{Mask, MaskRule},
     object::Object,
     problem::Problems,
     resolve::{ImageOverride, Namespacing, Target, prepare, resolve},
-    source,
+    source::{self, Inputs},
 };
 
 /// Manifests and what is changed in them before they are sent.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
-    /// Manifest file, directory of manifests, or - for standard input (repeatable)
-    #[arg(short, long = "filename", value_name = "PATH", required = true)]
+    /// Manifest file, directory of manifests, URL, or - for standard input (repeatable)
+    #[arg(
+        short,
+        long = "filename",
+        value_name = "PATH",
+        required_unless_present = "kustomize"
+    )]
     pub(super) filename: Vec<PathBuf>,
+    /// Directory that kustomize (or kubectl, if there is none) builds the manifests of
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["filename", "recursive"])]
+    pub(super) kustomize: Option<PathBuf>,
     /// Look into the subdirectories of directories, too
     #[arg(short = 'R', long)]
     recursive: bool,
+    /// Let -f fetch https:// URLs
+    #[arg(long)]
+    allow_urls: bool,
     /// Set the image of every container whose image has this name (repeatable)
     #[arg(long, value_name = "NAME=REF")]
     image: Vec<ImageOverride>,
@@ -53,8 +66,8 @@ impl Input {
     }
 
     /// Reads the manifests; nothing is asked of any cluster.
-    pub(super) fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
-        let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
+    pub(super) async fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
+        let mut objects = self.read(false).await?;
         prepare(&mut objects, &self.image, namespace)?;
         Ok(objects)
     }
@@ -80,10 +93,9 @@ impl Input {
         options: &ConnectOptions,
         may_be_empty: bool,
     ) -> Result<Prepared, Error> {
-        let decode = if may_be_empty { decode_any } else { decode };
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
-        let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
+        let mut objects = self.read(may_be_empty).await?;
         let mut cluster = match connect(options).await {
             Ok(cluster) => cluster,
             Err(error) => {
@@ -107,5 +119,27 @@ impl Input {
             catalog,
             targets,
         })
+    }
+
+    /// Says what cannot work although no server will refuse it.
+    pub(super) fn warn(targets: &[Target]) {
+        for problem in lint(targets) {
+            output::warning(&problem.to_string());
+        }
+    }
+
+    async fn read(&self, may_be_empty: bool) -> Result<Vec<Object>, Problems> {
+        let inputs = Inputs {
+            paths: self.filename.clone(),
+            kustomizations: self.kustomize.iter().cloned().collect(),
+            recursive: self.recursive,
+            allow_urls: self.allow_urls,
+        };
+        let files = source::read(&inputs).await?;
+        if may_be_empty {
+            decode_any(&files)
+        } else {
+            decode(&files)
+        }
     }
 }

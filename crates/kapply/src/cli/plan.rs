@@ -1,29 +1,25 @@
 //! `kapply plan`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
-    diff::{self, Planned},
-    exit::{self, Exit},
-    input::Input,
+    diff,
+    exit::Exit,
     output,
-    planning::Planning,
     showing::Showing,
-    signal,
+    work::{Planned, Work},
 };
 use crate::{
     connect::ConnectOptions,
     error::Error,
-    plan::file::{self, ClusterId, PlanFile},
+    plan::file::{self, ClusterId, Moved, PlanFile},
 };
 
 /// Flags of `kapply plan`.
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanCommand {
     #[command(flatten)]
-    input: Input,
-    #[command(flatten)]
-    planning: Planning,
+    work: Work,
     #[command(flatten)]
     showing: Showing,
     /// Write the plan into this file, for kapply apply --plan
@@ -33,15 +29,10 @@ pub(super) struct PlanCommand {
 
 impl PlanCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
-        let interrupt = signal::install();
-        let Some(planned) =
-            diff::make_plan(&self.input, &self.planning, connect, &interrupt).await?
-        else {
+        let Some(planned) = diff::planned(&self.work, &self.showing, connect, true).await? else {
             return Ok(Exit::Interrupted);
         };
-        self.showing
-            .show(&planned.cluster, &planned.targets, &planned.plan, true)?;
-        let exit = exit::planned(&planned.plan);
+        let exit = diff::code(&planned);
         if let Some(path) = &self.out {
             if matches!(exit, Exit::Done | Exit::Different) {
                 write(path, &planned).await?;
@@ -56,17 +47,38 @@ impl PlanCommand {
     }
 }
 
-async fn write(path: &std::path::Path, planned: &Planned) -> Result<(), Error> {
-    let cluster = ClusterId::of(&planned.cluster).await;
-    let file = PlanFile::of(&file::Planned {
-        cluster: &cluster,
-        options: &planned.options,
-        applyset: None,
-        targets: &planned.targets,
-        plan: &planned.plan,
-        mask: &planned.cluster.mask,
-    })?;
-    file.write(path)?;
+async fn write(path: &Path, planned: &Planned) -> Result<(), Error> {
+    let cluster = ClusterId::of(&planned.opened.prepared.cluster).await;
+    PlanFile::of(&contents(planned, &cluster, set(planned).as_deref()))?.write(path)?;
     output::line(&format!("the plan is in {}", path.display()));
     Ok(())
+}
+
+/// What is not as it was when the stored plan was made.
+pub(super) async fn moved(stored: &PlanFile, planned: &Planned) -> Result<Vec<Moved>, Error> {
+    let cluster = ClusterId::of(&planned.opened.prepared.cluster).await;
+    let set = set(planned);
+    let fresh = contents(planned, &cluster, set.as_deref());
+    Ok(file::compare(stored, &fresh)?)
+}
+
+fn set(planned: &Planned) -> Option<String> {
+    let set = planned.opened.set.as_ref()?;
+    Some(set.parent().to_string())
+}
+
+fn contents<'run>(
+    planned: &'run Planned,
+    cluster: &'run ClusterId,
+    applyset: Option<&'run str>,
+) -> file::Planned<'run> {
+    let prepared = &planned.opened.prepared;
+    file::Planned {
+        cluster,
+        options: &planned.options,
+        applyset,
+        targets: &prepared.targets,
+        plan: &planned.plan,
+        mask: &prepared.cluster.mask,
+    }
 }

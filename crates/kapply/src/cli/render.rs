@@ -54,9 +54,9 @@ impl RenderCommand {
                 ))
                 .into());
             }
-            return Ok(self.input.objects("")?);
+            return Ok(self.input.objects("").await?);
         };
-        let mut objects = self.input.objects(namespace)?;
+        let mut objects = self.input.objects(namespace).await?;
         let namespacing = Namespacing {
             default: namespace.clone(),
             enforce: self.input.enforce_namespace,

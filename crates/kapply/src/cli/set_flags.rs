@@ -105,16 +105,16 @@ impl SetFlags {
         Ok(Some(set))
     }
 
-    /// Refuses objects of other sets, and says in the plan what is pruned.
+    /// Says in the plan what is pruned, and gives back everything that a guard refuses.
     ///
     /// # Errors
-    /// [`Error::Guard`] with everything that a guard refuses.
+    /// The members of the set cannot be listed.
     pub(super) async fn judge(
         &self,
         set: Option<&ApplySet>,
         prepared: &Prepared,
         plan: &mut Plan,
-    ) -> Result<(), Error> {
+    ) -> Result<Problems, Error> {
         let Prepared {
             cluster,
             catalog,
@@ -137,7 +137,7 @@ impl SetFlags {
                 )));
             }
         }
-        refused.or(()).map_err(Error::Guard)
+        Ok(refused)
     }
 
     fn allow(&self) -> AllowPrune {

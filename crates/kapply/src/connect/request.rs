@@ -8,6 +8,7 @@ use std::{
 };
 
 use http::{Request, Response};
+use jiff::Timestamp;
 use kube::{client::Body, core::Status};
 
 use super::{Cluster, innermost};
@@ -27,6 +28,8 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 pub(crate) struct Reply {
     /// 2xx
     pub(crate) code: u16,
+    /// The server's clock, to the second.
+    pub(crate) date: Option<Timestamp>,
     /// Texts of `Warning` headers.
     pub(crate) warnings: Vec<String>,
     /// The body.
@@ -146,6 +149,7 @@ impl Cluster {
         };
         if response.status().is_success() {
             return Ok(Reply {
+                date: header("date").and_then(server_time),
                 code,
                 warnings: response
                     .headers()
@@ -190,6 +194,13 @@ fn backoff(attempt: u32) -> Duration {
         .finish()
         % 1000;
     delay / 2 + (delay / 2) * (random as u32) / 1000
+}
+
+/// `Date: Mon, 23 Nov 2026 09:36:00 GMT` (RFC 9110).
+fn server_time(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text)
+        .ok()
+        .map(|zoned| zoned.timestamp())
 }
 
 /// The text of `299 - "text"` (RFC 7234, as the API server sends it).
@@ -246,6 +257,12 @@ mod tests {
         assert_eq!(
             warning("299 - \"v1 Endpoints is \\\"deprecated\\\"\"").as_deref(),
             Some("v1 Endpoints is \"deprecated\"")
+        );
+        assert_eq!(
+            server_time("Mon, 23 Nov 2026 09:36:00 GMT")
+                .unwrap()
+                .to_string(),
+            "2026-11-23T09:36:00Z"
         );
     }
 }

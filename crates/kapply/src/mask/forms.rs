@@ -24,6 +24,14 @@ pub(super) fn forms(bytes: &[u8], spellings: &[String]) -> Vec<String> {
     {
         texts.push(inner);
     }
+    // Logs are read line by line. A short line says nothing, and is part of too much.
+    let lines = String::from_utf8_lossy(bytes);
+    let lines = lines.lines().map(str::trim);
+    texts.extend(
+        lines
+            .filter(|line| line.len() >= TELLING)
+            .map(str::to_owned),
+    );
     texts.extend([
         STANDARD.encode(bytes),
         STANDARD_NO_PAD.encode(bytes),

@@ -1,11 +1,10 @@
 //! Results as lines for people: answers for stdout, errors for stderr.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     apply::{Applied, Outcome},
     resolve::Target,
-    wait::{End, State, WaitReport},
 };
 
 /// Objects that were not sent are named up to this number; `-o json` has them all.
@@ -114,42 +113,15 @@ pub fn summary(results: &[Applied]) -> String {
     )
 }
 
-/// The lines for what did not get ready.
-#[must_use]
-pub fn not_ready(targets: &[Target], report: &WaitReport, timeout: Duration) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (target, waited) in targets.iter().zip(&report.objects) {
-        let head = match (waited.status.state, report.end) {
-            (State::Ready, _) => continue,
-            (State::Failed, _) => "failed".to_owned(),
-            (State::Pending, End::TimedOut) if !timeout.is_zero() => {
-                format!("timed out after {timeout:?}")
-            }
-            (State::Pending, _) => "not ready yet".to_owned(),
-        };
-        let mut line = format!(
-            "{head}: {}: {}: {}",
-            target.object.place,
-            subject(target),
-            waited.status.message
-        );
-        for detail in &waited.details {
-            let _ = write!(line, "\n  {detail}");
-        }
-        lines.push(line);
-    }
-    lines
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use kube::core::{ApiResource, GroupVersionKind};
     use serde_json::json;
 
     use super::*;
     use crate::{apply::FieldConflict, object::Object, problem::Place};
 
-    fn target() -> Target {
+    pub(crate) fn target() -> Target {
         let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}});
         Target {
             object: Object {

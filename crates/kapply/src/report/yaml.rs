@@ -286,7 +286,6 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
             string.clone().prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 32, 5, move |inner| {
