@@ -188,10 +188,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 }
 
 fn report(error: &Error) {
-    if let Error::Input(problems)
-    | Error::Guard(problems)
-    | Error::Set(SetError::Refused(problems)) = error
-    {
+    let problems = match error {
+        Error::Input(problems) | Error::Guard(problems) => Some(problems),
+        Error::Set(error) => match &**error {
+            SetError::Refused(problems) => Some(problems),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(problems) = problems {
         problems
             .0
             .iter()

@@ -59,15 +59,6 @@ impl Catalog {
         self.kinds.get(gvk)
     }
 
-    /// A catalog of these kinds, for what needs one without a cluster.
-    #[cfg(test)]
-    pub(crate) fn of(kinds: impl IntoIterator<Item = (GroupVersionKind, KnownKind)>) -> Self {
-        Self {
-            kinds: kinds.into_iter().collect(),
-            stale: Vec::new(),
-        }
-    }
-
     /// Why a kind is missing and what may be meant instead.
     pub(crate) fn why_missing(&self, gvk: &GroupVersionKind) -> String {
         let api_version = gvk.api_version();

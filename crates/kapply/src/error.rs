@@ -13,7 +13,7 @@ pub enum Error {
     Guard(Problems),
     /// A set cannot be used.
     #[error(transparent)]
-    Set(#[from] SetError),
+    Set(Box<SetError>),
     /// The kubeconfig or the in-cluster account cannot be used.
     #[error("cannot tell which cluster to use: {0}; set --kubeconfig or --context")]
     Config(String),
@@ -29,7 +29,7 @@ pub enum Error {
     },
     /// A plan file cannot be read or written.
     #[error(transparent)]
-    PlanFile(#[from] PlanFileError),
+    PlanFile(Box<PlanFileError>),
     /// A report cannot be written.
     #[error("cannot write {path}: {cause}; give another path, or make the folder")]
     Report {
@@ -48,4 +48,16 @@ pub enum Error {
         /// Its answer.
         cause: String,
     },
+}
+
+impl From<SetError> for Error {
+    fn from(error: SetError) -> Self {
+        Self::Set(Box::new(error))
+    }
+}
+
+impl From<PlanFileError> for Error {
+    fn from(error: PlanFileError) -> Self {
+        Self::PlanFile(Box::new(error))
+    }
 }

@@ -39,6 +39,8 @@ pub enum Command {
     Demo(Demo),
     /// Format, lints, docs, licences, unit tests, then the suites on a real cluster
     Test(Test),
+    /// Kill kapply at random moments for as long as you like; every next run must finish the job
+    Soak(Soak),
 }
 
 /// `cargo xtask setup`
@@ -119,6 +121,23 @@ pub struct Test {
     /// Use this running klab cluster, and leave it running
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
+}
+
+/// `cargo xtask soak`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The same suites as in `cargo xtask test`, where they kill ten times.
+
+Examples:
+  cargo xtask soak                         100 kills, the usual moments
+  cargo xtask soak --kills 1000 --seed 7   more of them, at other moments")]
+pub struct Soak {
+    /// How often to kill
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub kills: u32,
+    /// Where the sequence of random moments starts
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ fn dispatch(command: &Command) -> anyhow::Result<()> {
         Command::Image(options) => image::command(&repo, &runner, options),
         Command::Demo(options) => demo::command(repo, runner, options),
         Command::Test(options) => test::command(repo, runner, options),
+        Command::Soak(options) => test::soak(repo, runner, options),
     }
 }
 

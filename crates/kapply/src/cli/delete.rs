@@ -106,7 +106,7 @@ impl DeleteCommand {
         } = self.input.prepared(connect, false).await?;
         let mut found = HashMap::new();
         live::read(&cluster, &targets, self.concurrency.get(), |index, live| {
-            drop(found.insert(index, live))
+            found.insert(index, live);
         })
         .await;
         let mut victims = Vec::new();

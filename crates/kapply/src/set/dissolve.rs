@@ -198,9 +198,9 @@ async fn parent_victim(set: &ApplySet, cluster: &Cluster) -> Result<Vec<Victim>,
 
 async fn unlabel(cluster: &Cluster, victim: &Victim, id: &str, dry_run: bool) -> Fate {
     // A slash in a JSON pointer is written ~1 (RFC 6901).
-    let path = format!("/metadata/labels/{}", marks::PART_OF.replace('/', "~1"));
+    let label = format!("/metadata/labels/{}", marks::PART_OF.replace('/', "~1"));
     let patch = json!([{"op": "test", "path": "/metadata/uid", "value": victim.live.uid()},
-        {"op": "test", "path": path, "value": id}, {"op": "remove", "path": path}]);
+        {"op": "test", "path": label, "value": id}, {"op": "remove", "path": label}]);
     let query = if dry_run { "&dryRun=All" } else { "" };
     let request = Request::patch(format!(
         "{}?fieldManager=kapply-applyset{query}",
