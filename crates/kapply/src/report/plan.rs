@@ -146,7 +146,40 @@ mod tests {
 
     #[test]
     fn text_says_everything_without_colours() {
-        insta::assert_snapshot!(text::plan(&view(), layout(false, false)), @r#""#);
+        insta::assert_snapshot!(text::plan(&view(), layout(false, false)), @r#"
+        + create configmap/new (namespace shop)  shop.yaml:1  (not checked)
+            note: namespace shop is created by this input
+          + apiVersion: v1
+          + kind: ConfigMap
+          + metadata:
+          +   name: new
+          + data:
+          +   a: "<b>&"
+        ~ update secret/login (namespace shop)  shop.yaml:5
+            takes over: .data.a  is owned by "kubectl-edit" (Update): "1" there, "2" here
+            warning: old API
+            … 4 lines
+            data:
+          -   key: "<hidden 1>"
+          +   key: "<hidden 2>"
+        -/+ recreate configmap/fixed (namespace shop)  shop.yaml:13
+            reason: an update is not possible: field is immutable
+            … 4 lines
+            data:
+          -   a: "1"
+          +   a: "2"
+            immutable: true
+        ! blocked configmap/theirs (namespace shop)  shop.yaml:17
+            conflict: other managers own fields with other values
+              .data.a  is owned by "kubectl-edit" (Update): "1" there, "2" here
+              ways out: take the fields over with --force-conflicts-with=kubectl-edit (or --force-conflicts), leave them to their managers by removing them from the manifest, or give them the same values
+        ! blocked configmap/bad (namespace shop)  shop.yaml:21
+            invalid: no such field
+        - delete configmap/gone (namespace shop)  not in the input any more
+        = keep configmap/kept (namespace shop): a controller owns it
+        ! refused to delete configmap/dear (namespace shop): allow it with --allow-prune
+        6 objects: 1 to create, 1 to update, 1 to recreate, 1 unchanged, 2 blocked; 1 to prune, 1 kept, 1 refused
+        "#);
     }
 
     #[test]
@@ -171,9 +204,42 @@ mod tests {
     #[test]
     fn json_has_stable_names() {
         let document = json::document(&view());
-        insta::assert_snapshot!(format!("{:#}", document["objects"][1]), @r#""#);
-        insta::assert_snapshot!(format!("{}", document["objects"][4]), @r#""#);
-        insta::assert_snapshot!(format!("{} {}", document["prunes"], document["summary"]), @r#""#);
+        insta::assert_snapshot!(format!("{:#}", document["objects"][1]), @r#"
+        {
+          "apiVersion": "v1",
+          "kind": "Secret",
+          "namespace": "shop",
+          "name": "login",
+          "file": "shop.yaml",
+          "line": 5,
+          "action": "update",
+          "changes": [
+            {
+              "op": "changed",
+              "path": "/data/key",
+              "field": ".data.key",
+              "before": "<hidden 1>",
+              "after": "<hidden 2>"
+            }
+          ],
+          "overridden": [
+            {
+              "field": ".data.a",
+              "manager": "kubectl-edit",
+              "operation": "Update",
+              "subresource": "",
+              "since": null,
+              "theirs": "1",
+              "ours": "2"
+            }
+          ],
+          "warnings": [
+            "old API"
+          ]
+        }
+        "#);
+        insta::assert_snapshot!(format!("{}", document["objects"][4]), @r#"{"apiVersion":"v1","kind":"ConfigMap","namespace":"shop","name":"theirs","file":"shop.yaml","line":17,"action":"blocked","blocked":"conflict","reason":"other managers own fields with other values","conflicts":[{"field":".data.a","manager":"kubectl-edit","operation":"Update","subresource":"","since":null,"theirs":"1","ours":"2"}]}"#);
+        insta::assert_snapshot!(format!("{} {}", document["prunes"], document["summary"]), @r#"[{"apiVersion":"v1","kind":"ConfigMap","namespace":"shop","name":"gone","verdict":"delete"},{"apiVersion":"v1","kind":"ConfigMap","namespace":"shop","name":"kept","verdict":"keep","reason":"a controller owns it"},{"apiVersion":"v1","kind":"ConfigMap","namespace":"shop","name":"dear","verdict":"refused","reason":"allow it with --allow-prune"}] {"objects":6,"create":1,"update":1,"recreate":1,"unchanged":1,"blocked":2,"prune":1,"kept":1,"refused":1}"#);
     }
 
     #[test]
