@@ -228,6 +228,7 @@ async fn unlabel(cluster: &Cluster, victim: &Victim, id: &str, dry_run: bool) ->
         {
             Fate::Kept("it left the set meanwhile".to_owned())
         }
-        Err(error) => Fate::Failed(error.to_string()),
+        // Admission may quote what it denies, and only metadata was read of it.
+        Err(error) => Fate::Failed(cluster.mask.unread(&victim.resource, &error.to_string())),
     }
 }
