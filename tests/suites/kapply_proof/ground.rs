@@ -1,7 +1,7 @@
 //! What a test stands on: a namespace, a kind of its own, and the schemas.
 
 use e2e::{Namespace, Shared};
-use kapply::{decode, object::Object, schema::Schemas, source::Source};
+use kapply::{decode, object::Object, problem::File, schema::Schemas};
 use serde_json::Value;
 
 use crate::server::{self, Server};
@@ -58,9 +58,6 @@ impl Drop for Ground {
 }
 
 fn read(name: &str, text: &str, group: &str) -> Vec<Object> {
-    let source = Source {
-        name: name.into(),
-        bytes: text.replace("proof.example.com", group).into_bytes(),
-    };
-    decode::decode(&[source]).expect("the file holds objects")
+    let text = text.replace("proof.example.com", group);
+    decode::decode(&[File::read(name, text.into_bytes())]).expect("the file holds objects")
 }
