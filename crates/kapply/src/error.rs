@@ -52,7 +52,10 @@ pub enum Error {
 
 impl From<SetError> for Error {
     fn from(error: SetError) -> Self {
-        Self::Set(Box::new(error))
+        match error {
+            SetError::Refused(problems) => Self::Guard(problems),
+            error => Self::Set(Box::new(error)),
+        }
     }
 }
 

@@ -8,9 +8,10 @@
 //! 4. [`resolve`]: objects become [`resolve::Target`]s: images, resource, namespace.
 //!    [`lint`] looks for what cannot work in any cluster.
 //! 5. [`schema`] and [`plan`]: what would change, proved or asked of the server.
-//! 6. [`apply`]: what was planned is sent in waves.
+//! 6. [`apply`]: what was planned is sent in waves. With a [`set`], its parent is
+//!    written before that, and afterwards [`delete`] prunes what left the input.
 //! 7. [`wait`]: what was applied is watched until it is ready.
-//! 8. [`report`]: what happened, for people and for programs.
+//! 8. [`report`]: what happened, for people and for programs; [`status`]: how things are.
 //!
 //! A program that applies manifests walks the same way:
 //!

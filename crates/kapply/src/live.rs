@@ -16,6 +16,7 @@ use crate::{
     connect::{Cluster, RequestError, Retry},
     plan::Live,
     resolve::{Definition, Target},
+    set::marks::PART_OF,
 };
 
 /// Up to this number of objects, asking for each is less work than a list.
@@ -81,10 +82,23 @@ async fn read_list(
     indices: Vec<usize>,
     take: &(impl Fn(usize, Found) + Sync),
 ) -> Vec<usize> {
+    let set = common_set(targets, &indices);
     let mut missing: HashMap<&str, usize> = indices
         .into_iter()
         .map(|index| (targets[index].object.name(), index))
         .collect();
+    if let Some(id) = set {
+        // Members first: the namespace may be full of what is nobody's business here.
+        let query = format!("labelSelector={PART_OF}%3D{}", query_value(id));
+        let listed = list(cluster, resource, namespace, &query, |live| {
+            if let Some(index) = missing.remove(live.name()) {
+                take(index, Ok(Some(live)));
+            }
+        });
+        if listed.await.is_ok() && missing.len() <= FEW {
+            return missing.into_values().collect();
+        }
+    }
     let listed = list(cluster, resource, namespace, "", |live| {
         if let Some(index) = missing.remove(live.name()) {
             take(index, Ok(Some(live)));
@@ -97,6 +111,16 @@ async fn read_list(
         }
     }
     missing.into_values().collect()
+}
+
+/// The set that all of the targets are labelled with.
+fn common_set<'targets>(targets: &'targets [Target], indices: &[usize]) -> Option<&'targets str> {
+    let mut sets = indices.iter().map(|index| {
+        let labels = &targets[*index].object.value["metadata"]["labels"];
+        labels[PART_OF].as_str()
+    });
+    let first = sets.next()??;
+    sets.all(|set| set == Some(first)).then_some(first)
 }
 
 /// The path of the objects of a kind in the API.

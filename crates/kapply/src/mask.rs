@@ -15,6 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use kube::core::ApiResource;
 use serde_json::Value;
 
 pub use self::rule::MaskRule;
@@ -100,6 +101,20 @@ impl Mask {
             message::mask_quoted(object, &masked)
         } else {
             masked
+        }
+    }
+
+    /// A message about an object of which no more than the metadata was read:
+    /// what admission says about a Secret is left out, since its values are not known.
+    #[must_use]
+    pub fn unread(&self, resource: &ApiResource, message: &str) -> String {
+        let masked = self.text(message);
+        let is_secret = resource.kind == "Secret" && resource.group.is_empty();
+        match message::denial(&masked) {
+            Some(denial) if is_secret => {
+                format!("{denial}; its words are not shown, because they may quote the Secret")
+            }
+            _ => masked,
         }
     }
 
@@ -307,6 +322,24 @@ mod tests {
             mask.message(&object, None, "got \"abc\""),
             "got \"<hidden 1>\""
         );
+    }
+
+    #[test]
+    fn denials_about_secrets_that_were_not_read_lose_their_words() {
+        use kube::core::GroupVersionKind;
+
+        let unread = |kind: &str, message: &str| {
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind));
+            Mask::default().unread(&resource, message)
+        };
+        let webhook = r#"admission webhook "a.b" denied the request: it is hunter2"#;
+        assert_eq!(
+            unread("Secret", webhook),
+            r#"admission webhook "a.b" denied the request; its words are not shown, because they may quote the Secret"#
+        );
+        assert_eq!(unread("ConfigMap", webhook), webhook);
+        let rbac = r#"secrets "s" is forbidden: User "dev" cannot delete resource "secrets""#;
+        assert_eq!(unread("Secret", rbac), rbac);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
     delete::DeleteOptions,
     error::Error,
     interrupt::Interrupt,
-    plan::{Action, Blocked, Check, Plan, file::PlanFile},
+    plan::{Action, Blocked, Check, Plan, Proof, Step, file::PlanFile},
     preflight::Needs,
     problem::{Problem, Problems},
     report::{self, json, text},
@@ -104,11 +104,13 @@ impl ApplyCommand {
         interrupt: &Interrupt,
     ) -> Result<Exit, Error> {
         let Planned {
-            mut opened, plan, ..
+            mut opened,
+            mut plan,
+            ..
         } = planned;
         let prepared = &opened.prepared;
         if let Some(set) = opened.set.as_mut().filter(|_| !is_blocked(&plan)) {
-            self.widen(set, prepared).await?;
+            self.widen(set, prepared, &mut plan).await?;
         }
         let results = self.apply(prepared, &plan, interrupt).await;
         let all_applied =
@@ -154,7 +156,12 @@ impl ApplyCommand {
     }
 
     /// Writes down what may be in the set from now on, before anything is.
-    async fn widen(&self, set: &mut ApplySet, prepared: &Prepared) -> Result<(), Error> {
+    async fn widen(
+        &self,
+        set: &mut ApplySet,
+        prepared: &Prepared,
+        plan: &mut Plan,
+    ) -> Result<(), Error> {
         let Prepared {
             cluster,
             catalog,
@@ -164,8 +171,13 @@ impl ApplyCommand {
             dry_run: self.dry_run.is_some(),
             field_manager: &self.work.planning.field_manager,
         };
-        for note in set.widen(cluster, catalog, targets, options).await? {
-            output::warning(&note);
+        let widened = set.widen(cluster, catalog, targets, options).await?;
+        widened.notes.iter().for_each(|note| output::warning(note));
+        if let Some(index) = widened.made {
+            plan.steps[index] = Step {
+                notes: vec!["made just now, for the set's parent".to_owned()],
+                ..Step::of(Action::Unchanged(Proof::Server))
+            };
         }
         Ok(())
     }

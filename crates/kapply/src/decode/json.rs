@@ -111,7 +111,7 @@ fn rounded(text: &str) -> Option<Malformed> {
                 let number = &text[start..at];
                 let is_integer = !number.contains(['.', 'e', 'E']) && number != "---";
                 if is_integer && number.parse::<i64>().is_err() {
-                    let message = scalar::too_large(number);
+                    let message = scalar::too_large();
                     return Some(Malformed { line, message });
                 }
             }

@@ -27,9 +27,9 @@ pub(crate) fn resolve(text: &str) -> Result<Value, String> {
         return Ok(value);
     }
     if is_infinite_or_nan(text) {
-        return Err(format!(
-            "{text} is no number that JSON can hold; quote it if a string is meant"
-        ));
+        return Err(
+            "this is no number that JSON can hold; quote it if a string is meant".to_owned(),
+        );
     }
     Ok(match number(text)? {
         Some(Numeral::Integer(value)) => Value::from(value),
@@ -53,7 +53,8 @@ pub(crate) fn resolve_tagged(tag: Tag, text: &str) -> Result<Value, String> {
     if fits {
         Ok(value)
     } else {
-        Err(format!("`{text}` does not read as its tag says ({tag:?})"))
+        // No value is quoted in a message: it may be a Secret's.
+        Err(format!("the value does not read as its tag says ({tag:?})"))
     }
 }
 
@@ -69,10 +70,8 @@ pub(crate) fn float(value: f64) -> Value {
 }
 
 /// The message about an integer that Kubernetes would round to a float.
-pub(crate) fn too_large(text: &str) -> String {
-    format!(
-        "{text} does not fit into a 64-bit integer, and Kubernetes would round it; quote it if a string or a quantity is meant"
-    )
+pub(crate) fn too_large() -> String {
+    "this number does not fit into a 64-bit integer, and Kubernetes would round it; quote it if a string or a quantity is meant".to_owned()
 }
 
 /// A mapping key. `written` is the text of a plain scalar: what kubectl
@@ -150,7 +149,7 @@ fn number(text: &str) -> Result<Option<Numeral>, String> {
     if let Some(value) = integer(&plain) {
         return match i64::try_from(value) {
             Ok(value) => Ok(Some(Numeral::Integer(value))),
-            Err(_) => Err(too_large(text)),
+            Err(_) => Err(too_large()),
         };
     }
     if !is_decimal_float(&plain) {
@@ -158,7 +157,7 @@ fn number(text: &str) -> Result<Option<Numeral>, String> {
     }
     let digits = plain.strip_prefix(['-', '+']).unwrap_or(&plain);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0') {
-        return Err(too_large(text));
+        return Err(too_large());
     }
     Ok(plain
         .parse()

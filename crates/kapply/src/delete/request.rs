@@ -18,6 +18,10 @@ const TRIES: usize = 8;
 /// were judged. If it has changed since, it is judged again. [`Fate::Held`]
 /// means: accepted, and not gone yet.
 pub(super) async fn delete(cluster: &Cluster, victim: &Victim, options: &DeleteOptions) -> Fate {
+    // Admission may quote what it denies to delete, and only metadata was read of it.
+    let failed = |error: &RequestError| {
+        Fate::Failed(cluster.mask.unread(&victim.resource, &error.to_string()))
+    };
     let mut version = victim.live.resource_version().to_owned();
     for _ in 0..TRIES {
         let error = match send(cluster, victim, &version, options).await {
@@ -30,7 +34,7 @@ pub(super) async fn delete(cluster: &Cluster, victim: &Victim, options: &DeleteO
         match &error {
             RequestError::Status(status) if status.code == 404 => return Fate::Missing,
             RequestError::Status(status) if status.code == 409 => {}
-            error => return Fate::Failed(error.to_string()),
+            error => return failed(error),
         }
         match live::get_part(cluster, &victim.path(), Part::Metadata).await {
             Ok(None) => return Fate::Missing,
@@ -38,11 +42,11 @@ pub(super) async fn delete(cluster: &Cluster, victim: &Victim, options: &DeleteO
                 Some(reason) => return Fate::Kept(reason),
                 // Not even this version: the refusal is about something else.
                 None if live.resource_version() == version => {
-                    return Fate::Failed(error.to_string());
+                    return failed(&error);
                 }
                 None => live.resource_version().clone_into(&mut version),
             },
-            Err(error) => return Fate::Failed(error.to_string()),
+            Err(error) => return failed(&error),
         }
     }
     Fate::Kept("it kept changing while it was to be deleted; run again".to_owned())

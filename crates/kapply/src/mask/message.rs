@@ -151,6 +151,16 @@ pub(super) fn mask_quoted(object: &Object, message: &str) -> String {
     masked + rest
 }
 
+/// A denial of admission without the reason that a webhook or policy gave
+/// (the API server's own words stand before it).
+pub(super) fn denial(message: &str) -> Option<&str> {
+    ["denied the request", "denied request"]
+        .iter()
+        .filter_map(|words| Some(message.find(words)? + words.len()))
+        .min()
+        .map(|end| message[..end].trim_end())
+}
+
 /// Where the quoted text ends; its whole length if nothing closes it.
 fn closing_quote(text: &str) -> usize {
     let mut escaped = false;
