@@ -124,7 +124,7 @@ fn a_wrong_token_is_named_as_such() {
     let gone = place.kubeconfig(json!({"tokenFile": "/no/such/token"}));
     place
         .apply(&gone, &config_map("c"), &[])
-        .fails_naming(2, &["/no/such/token"]);
+        .fails_naming(2, &["cannot log in", "/no/such/token"]);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_plugin_gives_a_token_or_a_certificate() {
     );
     place
         .apply(&broken, &config_map("c"), &[])
-        .fails_naming(2, &["/no/such/plugin"]);
+        .fails_naming(2, &["cannot log in", "/no/such/plugin"]);
 }
 
 #[test]
