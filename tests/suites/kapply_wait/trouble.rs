@@ -141,7 +141,7 @@ fn an_interrupt_says_what_is_ready_and_what_is_not() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    Shared::eventually("the pods", Duration::from_secs(60), || {
+    Shared::eventually("the pods", Duration::from_mins(1), || {
         let all = place.shared.get_json(&[
             "-n",
             &place.namespace.name,
