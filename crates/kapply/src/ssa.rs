@@ -71,7 +71,7 @@ pub(crate) async fn send(
 ) -> Result<Answer, Refusal> {
     let request = request(target, terms).map_err(|error| Refusal::Failed(error.to_string()))?;
     match cluster.send(&request, terms.retry).await {
-        Ok(reply) => answer(reply, target, live, &cluster.mask),
+        Ok(reply) => answer(&reply, target, live, &cluster.mask),
         Err(error) => Err(refusal(target, live, &error, &cluster.mask)),
     }
 }
@@ -98,7 +98,7 @@ fn request(
 }
 
 fn answer(
-    reply: Reply,
+    reply: &Reply,
     target: &Target,
     live: Option<&Live>,
     mask: &Mask,

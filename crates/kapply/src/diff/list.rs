@@ -77,7 +77,9 @@ pub(super) fn compare<'v>(before: &'v [Value], after: &'v [Value], name: &str) -
     }
     // The same items in another order are no additions and removals.
     let mut sorted = [texts(before), texts(after)];
-    sorted.iter_mut().for_each(|texts| texts.sort_unstable());
+    for texts in &mut sorted {
+        texts.sort_unstable();
+    }
     let unique = sorted[0].windows(2).all(|pair| pair[0] != pair[1]);
     if unique && sorted[0] == sorted[1] {
         return by_identity(before, after, &[], &|item| Some(label(item)));

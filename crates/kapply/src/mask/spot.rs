@@ -70,7 +70,7 @@ pub(super) fn spots(object: &Value, rules: &[MaskRule]) -> Vec<Spot> {
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
     for rule in rules {
         if object["kind"] == rule.kind.as_str() && group == rule.group {
-            follow(object, &rule.path, String::new(), &mut spots);
+            follow(object, &rule.path, "", &mut spots);
         }
     }
     spots
@@ -91,22 +91,22 @@ fn members(object: &Value, pointer: &str, encoded: bool, spots: &mut Vec<Spot>) 
     }
 }
 
-fn follow(object: &Value, path: &[String], pointer: String, spots: &mut Vec<Spot>) {
+fn follow(object: &Value, path: &[String], pointer: &str, spots: &mut Vec<Spot>) {
     let Some((part, rest)) = path.split_first() else {
-        return members(object, &pointer, false, spots);
+        return members(object, pointer, false, spots);
     };
     if part != "*" {
-        return follow(object, rest, format!("{pointer}/{}", escape(part)), spots);
+        return follow(object, rest, &format!("{pointer}/{}", escape(part)), spots);
     }
-    match object.pointer(&pointer) {
+    match object.pointer(pointer) {
         Some(Value::Object(map)) => {
             for key in map.keys() {
-                follow(object, rest, format!("{pointer}/{}", escape(key)), spots);
+                follow(object, rest, &format!("{pointer}/{}", escape(key)), spots);
             }
         }
         Some(Value::Array(items)) => {
             for index in 0..items.len() {
-                follow(object, rest, format!("{pointer}/{index}"), spots);
+                follow(object, rest, &format!("{pointer}/{index}"), spots);
             }
         }
         _ => {}

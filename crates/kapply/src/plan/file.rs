@@ -168,7 +168,7 @@ impl PlanFile {
             }
             objects.push(stored);
         }
-        for (index, commitment) in commitment::commitments(&salt, open)? {
+        for (index, commitment) in commitment::commitments(&salt, &open)? {
             objects[index].commitment = Some(commitment);
         }
         let options = planned.options;

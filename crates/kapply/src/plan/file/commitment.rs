@@ -32,7 +32,7 @@ impl Salt {
 /// A commitment for each of the changes, by their index; on all processors.
 pub(super) fn commitments(
     salt: &Salt,
-    changes: Vec<(usize, Vec<Change>)>,
+    changes: &[(usize, Vec<Change>)],
 ) -> Result<Vec<(usize, String)>, PlanFileError> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let share = changes.len().div_ceil(threads).max(1);

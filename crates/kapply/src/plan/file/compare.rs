@@ -195,11 +195,10 @@ fn changes_moved(planned: &[Change], now: &[Change]) -> String {
 fn some_of(mut fields: Vec<String>) -> String {
     let more = fields.len().saturating_sub(MAX_FIELDS);
     fields.truncate(MAX_FIELDS);
-    let mut text = fields.join("; ");
     if more > 0 {
-        text += &format!("; and {more} fields more");
+        fields.push(format!("and {more} fields more"));
     }
-    text
+    fields.join("; ")
 }
 
 fn name(change: &Change) -> &str {

@@ -27,7 +27,9 @@ pub(crate) fn excerpt(lines: &[Line], context: usize) -> Vec<Piece<'_>> {
             above.push(index);
             continue;
         }
-        above.iter().for_each(|above| kept[*above] = true);
+        for above in &above {
+            kept[*above] = true;
+        }
         let end = index.saturating_add(context).min(lines.len() - 1);
         kept[index.saturating_sub(context)..=end].fill(true);
     }

@@ -71,7 +71,9 @@ fn write_group(text: &mut String, title: &str, parts: &[String], style: Style) {
     }
     let head = style.strong(format!("{title} ({})", parts.len()));
     let _ = writeln!(text, "{head}");
-    parts.iter().for_each(|part| text.push_str(part));
+    for part in parts {
+        text.push_str(part);
+    }
     text.push('\n');
 }
 
@@ -99,7 +101,7 @@ fn object(object: &ObjectView, layout: Layout) -> String {
             say(&format!("reason: an update is not possible: {reason}"));
         }
         Some(reason) => {
-            say(&style.removed(format!("{}: {reason}", object.blocked.unwrap_or("reason"))))
+            say(&style.removed(format!("{}: {reason}", object.blocked.unwrap_or("reason"))));
         }
         None => {}
     }
