@@ -9,9 +9,11 @@
 mod command;
 mod machine;
 mod namespace;
+mod proxy;
 mod shared;
 
 pub use command::{Ran, run, tool};
 pub use machine::Traces;
 pub use namespace::Namespace;
+pub use proxy::Proxy;
 pub use shared::Shared;

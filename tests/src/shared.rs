@@ -78,12 +78,33 @@ impl Shared {
         command
     }
 
+    /// Runs kapply and kills it after a while, if it still runs then.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn kapply_killed(&self, words: &[&str], after: Duration) {
+        let mut child = Command::new(tool("kapply"))
+            .args(words)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("it can be started");
+        std::thread::sleep(after);
+        // It may have ended by itself.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
     /// Runs the runtime's kubectl against this cluster.
     pub fn kubectl(&self, words: &[&str], input: &str) -> Ran {
         run(
             Command::new(&self.kubectl)
                 .args(words)
-                .env("KUBECONFIG", &self.kubeconfig),
+                .env("KUBECONFIG", &self.kubeconfig)
+                // Only adds --applyset, which is alpha.
+                .env("KUBECTL_APPLYSET", "true"),
             input,
         )
     }

@@ -24,7 +24,7 @@ mod work;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::exit::Exit;
-use crate::{connect::ConnectOptions, error::Error, set::SetError};
+use crate::{connect::ConnectOptions, error::Error};
 
 const EXIT_CODES: &str = "Exit codes:
   0 done, no difference   1 diff and plan found differences   2 error   3 conflict with another field
@@ -34,9 +34,13 @@ const APPLY_EXAMPLES: &str = "Examples:
   kapply apply -f manifests/
   kapply apply -f manifests/ -n shop --image web=registry.example/web:1.2 --wait
   kapply apply -k overlays/production --dry-run
+  kapply apply -f manifests/ -n shop --applyset shop --prune
 
 All objects are dry-run on the server first: if one is refused, nothing is changed.
-Objects whose namespace or definition the same input creates are dry-run once that is there.";
+Objects whose namespace or definition the same input creates are dry-run once that is there.
+With --applyset and --prune, members of the set that are not in the input any more are
+deleted once everything is applied. Namespaces, definitions, volume claims and more than
+half of a set go only with --allow-prune; kapply.dev/prune: disabled keeps an object.";
 
 const DIFF_EXAMPLES: &str = "Examples:
   kapply diff -f manifests/
@@ -188,15 +192,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
 }
 
 fn report(error: &Error) {
-    let problems = match error {
-        Error::Input(problems) | Error::Guard(problems) => Some(problems),
-        Error::Set(error) => match &**error {
-            SetError::Refused(problems) => Some(problems),
-            _ => None,
-        },
-        _ => None,
-    };
-    if let Some(problems) = problems {
+    if let Error::Input(problems) | Error::Guard(problems) = error {
         problems
             .0
             .iter()

@@ -100,7 +100,7 @@ fn text(file: &File) -> Result<&str, Problem> {
         let good = &bytes[..error.valid_up_to()];
         let place = Place {
             file: file.clone(),
-            line: 1 + good.iter().filter(|byte| **byte == b'\n').count(),
+            line: good.split(|byte| *byte == b'\n').count(),
         };
         Problem::at(
             &place,

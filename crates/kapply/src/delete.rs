@@ -248,7 +248,7 @@ impl<Observe: FnMut(&Victim, Word<'_>)> Run<'_, Observe> {
             .iter()
             .find(|(_, fate)| matches!(fate, Fate::Held(_) | Fate::Failed(_)))?;
         let victim = &self.victims[*index];
-        Some(format!("{} has to be gone before it", victim))
+        Some(format!("{victim} has to be gone before it"))
     }
 
     /// What is left in a namespace or of a definition's kind, so that this has to stay.

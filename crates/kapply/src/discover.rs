@@ -59,6 +59,17 @@ impl Catalog {
         self.kinds.get(gvk)
     }
 
+    /// A catalog of these kinds, for what needs one without a cluster.
+    #[cfg(test)]
+    pub(crate) fn of(kinds: impl IntoIterator<Item = (GroupVersionKind, KnownKind)>) -> Self {
+        let mut catalog = Self::default();
+        for (gvk, known) in kinds {
+            catalog.order.push(gvk.clone());
+            catalog.kinds.insert(gvk, known);
+        }
+        catalog
+    }
+
     /// Why a kind is missing and what may be meant instead.
     pub(crate) fn why_missing(&self, gvk: &GroupVersionKind) -> String {
         let api_version = gvk.api_version();

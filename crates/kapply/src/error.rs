@@ -17,6 +17,16 @@ pub enum Error {
     /// The kubeconfig or the in-cluster account cannot be used.
     #[error("cannot tell which cluster to use: {0}; set --kubeconfig or --context")]
     Config(String),
+    /// The credentials cannot be had.
+    #[error(
+        "cannot log in: {origin}: {cause}; check the user of this context in the kubeconfig, or choose another with --context"
+    )]
+    Credentials {
+        /// Where they come from.
+        origin: String,
+        /// The innermost cause.
+        cause: String,
+    },
     /// No answer, or none that makes sense, from the API server.
     #[error(
         "cannot reach the API server at {url}: {cause}; check the address, or choose another cluster with --context"
@@ -52,7 +62,10 @@ pub enum Error {
 
 impl From<SetError> for Error {
     fn from(error: SetError) -> Self {
-        Self::Set(Box::new(error))
+        match error {
+            SetError::Refused(problems) => Self::Guard(problems),
+            error => Self::Set(Box::new(error)),
+        }
     }
 }
 

@@ -8,9 +8,10 @@
 //! 4. [`resolve`]: objects become [`resolve::Target`]s: images, resource, namespace.
 //!    [`lint`] looks for what cannot work in any cluster.
 //! 5. [`schema`] and [`plan`]: what would change, proved or asked of the server.
-//! 6. [`apply`]: what was planned is sent in waves.
+//! 6. [`apply`]: what was planned is sent in waves. With a [`set`], its parent is
+//!    written before that, and afterwards [`delete`] prunes what left the input.
 //! 7. [`wait`]: what was applied is watched until it is ready.
-//! 8. [`report`]: what happened, for people and for programs.
+//! 8. [`report`]: what happened, for people and for programs; [`status`]: how things are.
 //!
 //! A program that applies manifests walks the same way:
 //!
@@ -31,7 +32,8 @@
 //! let plan = plan::plan(&cluster, &targets, &schemas, &plan::PlanOptions::default(), &interrupt).await;
 //! let results = apply::apply(&cluster, &targets, &plan, &apply::ApplyOptions::default(), &interrupt, |_, _| {}).await;
 //! assert!(results.iter().all(|applied| applied.outcome.is_applied()));
-//! let report = wait::wait(&cluster, &targets, Duration::from_secs(60), &interrupt, |_, _| {}).await;
+//! let options = wait::WaitOptions::within(Duration::from_secs(60));
+//! let report = wait::wait(&cluster, &targets, &options, &interrupt, |_, _| {}).await;
 //! assert_eq!(report.end, wait::End::Ready);
 //! # Ok(())
 //! # }

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::{
         decode::decode,
-        discover::Catalog,
+        discover::{Catalog, KnownKind},
         problem::File,
         resolve::{Namespacing, resolve},
     };
@@ -57,28 +57,20 @@ mod tests {
     /// What is said about a text, line and message.
     fn said(text: &str) -> Vec<String> {
         let objects = decode(&[File::read("m.yaml", text.into())]).unwrap();
-        let kinds: Vec<_> = objects
-            .iter()
-            .map(|object| {
-                let gvk = object.gvk();
-                let plural = ApiResource::from_gvk(&gvk).plural;
-                (gvk, plural, object.kind() != "ClusterThing")
-            })
-            .collect();
-        let kinds: Vec<_> = kinds
-            .iter()
-            .map(|(gvk, plural, namespaced)| {
-                let (group, version, kind) = (&gvk.group, &gvk.version, &gvk.kind);
-                (
-                    &group[..],
-                    &version[..],
-                    &kind[..],
-                    &plural[..],
-                    *namespaced,
-                )
-            })
-            .collect();
-        let catalog = Catalog::of(&kinds);
+        let catalog = Catalog::of(objects.iter().map(|object| {
+            let resource = ApiResource::from_gvk(&object.gvk());
+            let namespaced = object.kind() != "ClusterThing";
+            (
+                object.gvk(),
+                KnownKind {
+                    resource,
+                    namespaced,
+                    aliases: Vec::new(),
+                    verbs: Vec::new(),
+                    subresources: Vec::new(),
+                },
+            )
+        }));
         let namespacing = Namespacing {
             default: "shop".into(),
             enforce: false,

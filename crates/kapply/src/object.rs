@@ -1,5 +1,7 @@
 //! One Kubernetes object of the input: its JSON value and where it came from.
 
+mod field_path;
+
 use std::fmt;
 
 use kube::core::GroupVersionKind;
@@ -73,6 +75,13 @@ impl Object {
     #[must_use]
     pub fn place_of(&self, pointer: &str) -> Place {
         locate_field(&self.place, pointer)
+    }
+
+    /// The same for a field path in the API server's words, such as
+    /// `spec.ports[0].port` or `.spec.containers[name="web"].image`.
+    #[must_use]
+    pub fn place_of_field(&self, path: &str) -> Place {
+        self.place_of(&field_path::pointer(&self.value, path))
     }
 
     fn text(&self, pointer: &str) -> &str {

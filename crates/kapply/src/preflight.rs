@@ -15,6 +15,7 @@ use crate::{
     connect::{Cluster, RequestError, Retry},
     error::Error,
     resolve::Target,
+    set::Parent,
 };
 
 /// Questions under way at once: the API server answers one in a millisecond.
@@ -58,20 +59,23 @@ impl Needs {
         self.objects(targets, &["get", "delete"])
     }
 
-    /// Finding and deleting a set's members of these kinds and namespaces.
-    pub fn prune(&mut self, kinds: &[(ApiResource, Option<String>)]) -> &mut Self {
-        for (resource, namespace) in kinds {
+    /// Finding and deleting a set's members of the kinds and in the namespaces
+    /// of these targets. Where else it had members, only its parent tells.
+    pub fn prune(&mut self, targets: &[Target]) -> &mut Self {
+        for target in targets {
             for verb in ["list", "delete"] {
-                self.add(resource, namespace.as_deref(), verb, None);
+                let namespace = target.namespace.as_deref();
+                self.add(&target.resource, namespace, verb, None);
             }
         }
         self
     }
 
     /// Keeping the parent object of a set.
-    pub fn parent(&mut self, resource: &ApiResource, namespace: &str, name: &str) -> &mut Self {
+    pub fn parent(&mut self, parent: &Parent) -> &mut Self {
+        let namespace = parent.namespace.as_deref();
         for verb in ["get", "create", "patch"] {
-            self.add(resource, Some(namespace), verb, Some(name));
+            self.add(&parent.resource, namespace, verb, Some(&parent.name));
         }
         self
     }

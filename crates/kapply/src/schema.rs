@@ -1,6 +1,6 @@
 //! What a kind's fields are: which of them are merged and which are owned as a
-//! whole, and which values they take. Known from the server's OpenAPI, and for
-//! kinds that the cluster does not serve yet from the CRDs of the input.
+//! whole, and which values they take. Known from what the server publishes, and
+//! for kinds that the cluster does not serve yet from the CRDs of the input.
 
 mod cache;
 mod definitions;
@@ -44,15 +44,6 @@ impl Schema {
         &self.types[edge.to as usize]
     }
 
-    /// The use of a type that a key of an object leads to, and whether the
-    /// schema declares that key.
-    pub(crate) fn member(&self, of: &Type, key: &str) -> Option<(Edge, bool)> {
-        match of.properties.get(key) {
-            Some(property) => Some((property.edge, true)),
-            None => Some((of.additional?, false)),
-        }
-    }
-
     /// What the server puts into a list item's key where the item itself says nothing.
     pub(crate) fn key_default(&self, items: Edge, key: &str) -> Option<&Value> {
         self.of(items).properties.get(key)?.default.as_ref()
@@ -83,10 +74,15 @@ impl Schemas {
 
     fn add(&mut self, types: Vec<Type>, roots: Vec<openapi::Root>, served: bool) {
         let types: Arc<[Type]> = types.into();
-        for openapi::Root { kind, root, status } in roots {
+        for openapi::Root {
+            kind,
+            index,
+            status,
+        } in roots
+        {
             let schema = Schema {
                 types: types.clone(),
-                root,
+                root: index,
                 status,
                 served,
             };

@@ -4,7 +4,7 @@
 //! A parent object says in which kinds and namespaces the set has members, and
 //! every member carries a label with the set's ID. A run goes like this:
 //! [`ApplySet::open`], [`ApplySet::label`] the targets, find out with
-//! [`ApplySet::members`] and [`verdicts`] what would be pruned, look for
+//! [`ApplySet::census`] and [`verdicts`] what would be pruned, look for
 //! [`claims::claims`] of other sets; then [`ApplySet::widen`], apply,
 //! [`ApplySet::prune`], [`ApplySet::narrow`].
 
@@ -29,13 +29,13 @@ pub use self::{
     error::SetError,
     guard::{Allow, AllowPrune},
     id::SetRef,
-    members::Member,
+    members::{Census, Member},
     parent::Parent,
     prune::remaining,
     reach::{GroupKind, Reach},
     tooling::Tooling,
     verdict::verdicts,
-    write::WriteOptions,
+    write::{Widened, WriteOptions},
 };
 use self::{gone::Absence, record::Record};
 pub(crate) use self::{
@@ -106,13 +106,17 @@ impl ApplySet {
                 "it does not exist, and custom resources are never made automatically: create it first"
             };
             return Err(SetError::Parent {
-                parent,
+                parent: Box::new(parent),
                 reason: reason.to_owned(),
             });
         }
-        let discover = options.access != Access::Change;
         let record = match &found {
-            Some(live) => Some(record::record(&parent, &live.value, catalog, discover)?),
+            Some(live) => Some(record::record(
+                &parent,
+                &live.value,
+                catalog,
+                options.access,
+            )?),
             None => None,
         };
         if let Some(record) = record
@@ -120,7 +124,7 @@ impl ApplySet {
             .filter(|record| options.access == Access::Change && !record.tooling.is_own())
         {
             return Err(SetError::OtherTooling {
-                parent,
+                parent: Box::new(parent),
                 tooling: record.tooling.clone(),
             });
         }
@@ -214,17 +218,27 @@ impl ApplySet {
         problems.or(())
     }
 
-    /// The members, wherever the parent or the targets say that there may be some.
+    /// The members, wherever the parent or the targets say that there may be
+    /// some. Of targets only the number is kept.
     ///
     /// # Errors
     /// A list is forbidden or failed: then nothing may be pruned.
-    pub async fn members(
+    pub async fn census(
         &self,
         cluster: &Cluster,
         catalog: &Catalog,
         targets: &[Target],
-    ) -> Result<Vec<Member>, SetError> {
-        let reach = self.reach.union(&Reach::of(targets));
-        members::list(cluster, catalog, &self.id, &reach, Part::Whole).await
+    ) -> Result<Census, SetError> {
+        let keys = targets.iter().map(|target| {
+            let kind = GroupKind::from(&target.resource);
+            (kind, target.namespace.as_deref(), target.object.name())
+        });
+        let search = members::Search {
+            id: &self.id,
+            reach: &self.reach.union(&Reach::of(targets)),
+            part: Part::Whole,
+            targets: &keys.collect(),
+        };
+        members::list(cluster, catalog, search).await
     }
 }

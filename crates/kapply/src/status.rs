@@ -1,7 +1,7 @@
 //! How objects are, all at one moment: whether they exist, are as desired, are
 //! ready, and which members of a set are left over.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use kube::core::ApiResource;
 
@@ -56,17 +56,17 @@ pub fn of_members(members: Vec<Member>) -> Vec<Standing> {
         .collect()
 }
 
-/// How targets are, and then what is left over of their set.
+/// How targets are, and then what is left over of their set: members that are no targets.
 pub async fn of_targets(
     cluster: &Cluster,
     targets: &[Target],
     plan: &Plan,
-    members: Vec<Member>,
+    left: Vec<Member>,
     concurrency: usize,
 ) -> Vec<Standing> {
     let mut found = BTreeMap::new();
     live::read(cluster, targets, concurrency, |index, live| {
-        drop(found.insert(index, live))
+        drop(found.insert(index, live));
     })
     .await;
     let mut standings = Vec::with_capacity(targets.len());
@@ -85,14 +85,10 @@ pub async fn of_targets(
             drift,
         });
     }
-    let known: HashSet<_> = standings
-        .iter()
-        .map(|standing| standing.live.uid().to_owned())
-        .collect();
-    let left = members
-        .into_iter()
-        .filter(|member| !known.contains(member.live.uid()));
-    standings.extend(left.map(|member| of_member(member, Drift::LeftOver)));
+    standings.extend(
+        left.into_iter()
+            .map(|member| of_member(member, Drift::LeftOver)),
+    );
     standings
 }
 

@@ -7,6 +7,7 @@ mod event;
 mod evidence;
 mod feed;
 mod goal;
+mod lookup;
 mod options;
 mod pods;
 mod readiness;

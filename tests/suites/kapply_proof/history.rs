@@ -165,7 +165,7 @@ pub(crate) fn variant(base: &Value, live: &Value, choices: &mut Choices) -> Valu
         22 => with_status(base, live),
         _ => {
             let mut object = base.clone();
-            if let Some(parent) = any(&mut object, choices, |value| value.is_object()) {
+            if let Some(parent) = any(&mut object, choices, Value::is_object) {
                 parent["unheardOf"] = json!(1);
             }
             object
@@ -255,9 +255,9 @@ fn respelled(base: &Value, choices: &mut Choices) -> Value {
                 .is_some_and(|text| text.starts_with(|first: char| first.is_ascii_digit()))
     };
     match any(&mut object, choices, scalar) {
-        Some(Value::String(text)) if text == "500m" => *text = "0.5".to_owned(),
-        Some(Value::String(text)) if text == "1000m" => *text = "1".to_owned(),
-        Some(Value::String(text)) if text == "1024Mi" => *text = "1Gi".to_owned(),
+        Some(Value::String(text)) if text == "500m" => "0.5".clone_into(text),
+        Some(Value::String(text)) if text == "1000m" => "1".clone_into(text),
+        Some(Value::String(text)) if text == "1024Mi" => "1Gi".clone_into(text),
         Some(value) if value.is_string() => *value = json!(2),
         Some(value) => *value = json!(value.as_f64().unwrap_or_default()),
         None => {}

@@ -18,7 +18,7 @@ use crate::{
     delete::DeleteOptions,
     error::Error,
     interrupt::Interrupt,
-    plan::{Action, Blocked, Check, Plan, file::PlanFile},
+    plan::{Action, Blocked, Check, Plan, Proof, Step, file::PlanFile},
     preflight::Needs,
     problem::{Problem, Problems},
     report::{self, json, text},
@@ -62,7 +62,11 @@ impl ApplyCommand {
             return Ok(Exit::Interrupted);
         };
         let waiting = self.waiting(&opened.prepared).await?;
-        if self.preflight && !self.is_permitted(&opened.prepared).await? {
+        if self.preflight
+            && !self
+                .is_permitted(&opened.prepared, opened.set.as_ref())
+                .await?
+        {
             return Ok(Exit::Error);
         }
         let check = if self.dry_run.is_some() || stored.is_some() {
@@ -100,11 +104,13 @@ impl ApplyCommand {
         interrupt: &Interrupt,
     ) -> Result<Exit, Error> {
         let Planned {
-            mut opened, plan, ..
+            mut opened,
+            mut plan,
+            ..
         } = planned;
         let prepared = &opened.prepared;
         if let Some(set) = opened.set.as_mut().filter(|_| !is_blocked(&plan)) {
-            self.widen(set, prepared).await?;
+            self.widen(set, prepared, &mut plan).await?;
         }
         let results = self.apply(prepared, &plan, interrupt).await;
         let all_applied =
@@ -150,7 +156,12 @@ impl ApplyCommand {
     }
 
     /// Writes down what may be in the set from now on, before anything is.
-    async fn widen(&self, set: &mut ApplySet, prepared: &Prepared) -> Result<(), Error> {
+    async fn widen(
+        &self,
+        set: &mut ApplySet,
+        prepared: &Prepared,
+        plan: &mut Plan,
+    ) -> Result<(), Error> {
         let Prepared {
             cluster,
             catalog,
@@ -160,8 +171,13 @@ impl ApplyCommand {
             dry_run: self.dry_run.is_some(),
             field_manager: &self.work.planning.field_manager,
         };
-        for note in set.widen(cluster, catalog, targets, options).await? {
-            output::warning(&note);
+        let widened = set.widen(cluster, catalog, targets, options).await?;
+        widened.notes.iter().for_each(|note| output::warning(note));
+        if let Some(index) = widened.made {
+            plan.steps[index] = Step {
+                notes: vec!["made just now, for the set's parent".to_owned()],
+                ..Step::of(Action::Unchanged(Proof::Server))
+            };
         }
         Ok(())
     }
@@ -218,10 +234,20 @@ impl ApplyCommand {
         pruning::prune(set, prepared, plan, tooling, &options, output, interrupt).await
     }
 
-    async fn is_permitted(&self, prepared: &Prepared) -> Result<bool, Error> {
+    async fn is_permitted(
+        &self,
+        prepared: &Prepared,
+        set: Option<&ApplySet>,
+    ) -> Result<bool, Error> {
         let targets = &prepared.targets;
         let mut needs = Needs::default();
         needs.apply(targets);
+        if let Some(set) = set {
+            needs.parent(set.parent());
+        }
+        if self.work.set.prune {
+            needs.prune(targets);
+        }
         let anew = self.work.planning.options(Check::Updates).recreate;
         let anew = targets.iter().filter(|target| {
             let label = target.object.label().to_string();
@@ -238,6 +264,7 @@ impl ApplyCommand {
     /// How to wait, if that is asked for; made before anything changes.
     async fn waiting(&self, prepared: &Prepared) -> Result<Option<WaitOptions>, Error> {
         if !self.wait {
+            self.waiting.unused().map_err(Problems::from)?;
             return Ok(None);
         }
         let cluster = &prepared.cluster;

@@ -33,7 +33,10 @@ annotated kapply.dev/prune: disabled stay, and the set with them.";
 
 /// Flags of `kapply delete`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("filename", |arg| arg.required(false).required_unless_present("applyset").conflicts_with("applyset")))]
+#[command(
+    mut_arg("filename", |arg| arg.required_unless_present("applyset").conflicts_with("applyset")),
+    mut_arg("kustomize", |arg| arg.conflicts_with("applyset"))
+)]
 pub(super) struct DeleteCommand {
     #[command(flatten)]
     input: Input,

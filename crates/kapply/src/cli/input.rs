@@ -74,7 +74,7 @@ impl Input {
 
     /// Whether there are any.
     pub(super) fn is_given(&self) -> bool {
-        !self.filename.is_empty()
+        !self.filename.is_empty() || self.kustomize.is_some()
     }
 
     /// Reads the manifests and finds out where their objects live.

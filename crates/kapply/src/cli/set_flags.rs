@@ -88,7 +88,7 @@ impl SetFlags {
             .for_each(|note| output::line(&format!("note: {note}")));
         set.label(targets)?;
         if let Some(tooling) = set.tooling().filter(|tooling| !tooling.is_own()) {
-            let members = set.members(cluster, catalog, &[]).await?;
+            let members = set.census(cluster, catalog, &[]).await?.others;
             output::line(&format!(
                 "the set of {} belongs to {tooling} until now; it has {} members:",
                 set.parent(),
@@ -126,8 +126,8 @@ impl SetFlags {
             refused = claims::describe(cluster, catalog, targets, &claims, set).await;
         }
         if let Some(set) = set.filter(|_| self.prune) {
-            let members = set.members(cluster, catalog, targets).await?;
-            plan.prunes = set::verdicts(members, targets, set.parent(), &self.allow());
+            let census = set.census(cluster, catalog, targets).await?;
+            plan.prunes = set::verdicts(census, targets, set.parent(), &self.allow());
         }
         for prune in &plan.prunes {
             if let Verdict::Refused(reason) = &prune.verdict {

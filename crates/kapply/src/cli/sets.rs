@@ -41,9 +41,9 @@ impl SetsCommand {
             });
             output::line(&format!("there is no set{place}"));
         } else {
-            report::set::table(&sets)
-                .iter()
-                .for_each(|line| output::answer(line));
+            for line in report::set::table(&sets) {
+                output::answer(&line);
+            }
         }
         for listed in &sets {
             let faults = listed.faults.iter().chain(listed.members.as_ref().err());

@@ -30,12 +30,8 @@ pub(super) struct Showing {
     /// Lines of context around each change
     #[arg(short = 'U', long, value_name = "LINES", default_value = "3")]
     unified: usize,
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
-        help = "When to use colours; auto also obeys NO_COLOR"
-    )]
+    /// When to use colours; auto also obeys `NO_COLOR`
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
     color: ColorChoice,
     /// Write the plan into this file, too, as one HTML page
     #[arg(long, value_name = "FILE")]

@@ -31,7 +31,7 @@ Exit codes: 0 all there and ready; 1 something differs, is missing or left over;
 
 /// Flags of `kapply status`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("filename", |arg| arg.required(false).required_unless_present("applyset")))]
+#[command(mut_arg("filename", |arg| arg.required_unless_present("applyset")))]
 pub(super) struct StatusCommand {
     #[command(flatten)]
     input: Input,
@@ -139,14 +139,15 @@ impl StatusCommand {
     }
 }
 
-/// The members of the set without those that a controller made.
+/// The members of the set that are no targets, without those that a controller made.
 async fn members(set: Option<&ApplySet>, prepared: &Prepared) -> Result<Vec<Member>, Error> {
     let Some(set) = set else {
         return Ok(Vec::new());
     };
-    let mut members = set
-        .members(&prepared.cluster, &prepared.catalog, &prepared.targets)
+    let census = set
+        .census(&prepared.cluster, &prepared.catalog, &prepared.targets)
         .await?;
+    let mut members = census.others;
     members.retain(|member| member.controller().is_none());
     Ok(members)
 }

@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     interrupt::Interrupt,
     mask::Mask,
+    problem::Problem,
     report::{progress::Progress, text, waited},
     resolve::Target,
     wait::{State, TimeoutFor, WaitFor, WaitOptions, WaitReport, duration, wait},
@@ -52,6 +53,18 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    /// The flags that mean nothing where nothing is waited for.
+    ///
+    /// # Errors
+    /// If one of them was given.
+    pub(super) fn unused(&self) -> Result<(), Problem> {
+        if self.timeout_for.is_empty() && self.wait_for.is_empty() && self.allow_restarts == 0 {
+            return Ok(());
+        }
+        let message = "--timeout-for, --wait-for and --allow-restarts say how to wait; add --wait";
+        Err(Problem::general(message))
+    }
+
     /// The options for these targets. To be made before anything is applied.
     ///
     /// # Errors

@@ -33,9 +33,6 @@ pub(super) fn reason(object: &Value) -> String {
     if !reasons.is_empty() {
         return reasons.join("; ");
     }
-    if metadata["deletionTimestamp"].is_null() {
-        return "its deletion has not begun".to_owned();
-    }
     if object["spec"]["finalizers"]
         .as_array()
         .is_some_and(|list| !list.is_empty())

@@ -3,7 +3,7 @@
 use http::Request;
 use serde_json::{Value, json};
 
-use super::{Cascade, DeleteOptions, Fate, Victim};
+use super::{Cascade, DeleteOptions, Fate, Victim, hold};
 use crate::{
     connect::{Cluster, RequestError, Retry},
     live::{self, Part},
@@ -26,9 +26,11 @@ pub(super) async fn delete(cluster: &Cluster, victim: &Victim, options: &DeleteO
     for _ in 0..TRIES {
         let error = match send(cluster, victim, &version, options).await {
             Ok(_) if options.dry_run => return Fate::Deleted,
-            // Where nothing holds it, the answer is a Status: it is gone.
-            Ok(answer) if answer["kind"] == "Status" => return Fate::Deleted,
-            Ok(answer) => return Fate::Held(held(&answer)),
+            // A Status, or the object as it last was: it is gone. What is held has its deletion time.
+            Ok(answer) if answer["metadata"]["deletionTimestamp"].is_null() => {
+                return Fate::Deleted;
+            }
+            Ok(answer) => return Fate::Held(hold::reason(&answer)),
             Err(error) => error,
         };
         match &error {
@@ -91,8 +93,4 @@ async fn send(
     let reply = cluster.send(&request, Retry::Transient).await?;
     serde_json::from_slice(&reply.body)
         .map_err(|error| RequestError::Transport(format!("the answer is no object ({error})")))
-}
-
-fn held(answer: &Value) -> String {
-    super::hold::reason(answer)
 }

@@ -1,4 +1,4 @@
-//! Finding a kind by less than its full name: what an ApplySet's parent writes
+//! Finding a kind by less than its full name: what an `ApplySet`'s parent writes
 //! down (`Deployment.apps`), and what people type (`deploy`, `configmaps`).
 
 use super::{Catalog, KnownKind};
@@ -54,22 +54,23 @@ impl Catalog {
 
 #[cfg(test)]
 impl Catalog {
-    /// A catalog of these kinds, for tests of what looks things up: `(group, version, kind, plural, namespaced)`.
-    pub(crate) fn of(kinds: &[(&str, &str, &str, &str, bool)]) -> Self {
-        let mut catalog = Self::default();
-        for (group, version, kind, plural, namespaced) in kinds {
-            let gvk = kube::core::GroupVersionKind::gvk(group, version, kind);
-            let known = KnownKind {
-                resource: kube::core::ApiResource::from_gvk_with_plural(&gvk, plural),
-                namespaced: *namespaced,
-                aliases: vec![kind.to_lowercase()],
-                verbs: vec!["list".to_owned(), "delete".to_owned()],
-                subresources: Vec::new(),
-            };
-            catalog.order.push(gvk.clone());
-            catalog.kinds.insert(gvk, known);
-        }
-        catalog
+    /// A catalog for tests of what looks things up: `(group, version, kind, plural, namespaced)`.
+    pub(crate) fn of_names(kinds: &[(&str, &str, &str, &str, bool)]) -> Self {
+        Self::of(
+            kinds
+                .iter()
+                .map(|(group, version, kind, plural, namespaced)| {
+                    let gvk = kube::core::GroupVersionKind::gvk(group, version, kind);
+                    let known = KnownKind {
+                        resource: kube::core::ApiResource::from_gvk_with_plural(&gvk, plural),
+                        namespaced: *namespaced,
+                        aliases: Vec::new(),
+                        verbs: vec!["list".to_owned(), "delete".to_owned()],
+                        subresources: Vec::new(),
+                    };
+                    (gvk, known)
+                }),
+        )
     }
 }
 
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     fn catalog() -> Catalog {
-        let mut catalog = Catalog::of(&[
+        let mut catalog = Catalog::of_names(&[
             ("", "v1", "Secret", "secrets", true),
             ("", "v1", "Event", "events", true),
             ("apps", "v1", "Deployment", "deployments", true),

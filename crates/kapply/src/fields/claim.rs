@@ -1,10 +1,10 @@
 //! The fields that an object claims when it is applied, worked out as the API
 //! server does it (structured-merge-diff, `typed/tofieldset.go`).
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Doubt, FieldSet, Node, PathElement};
-use crate::schema::{Edge, List, Schema, Shape, Type};
+use crate::schema::{Edge, List, Schema, Type};
 
 /// Fields of `metadata` that nobody owns (apimachinery, `managedfields/internal/stripmeta.go`).
 const STRIPPED: [&str; 9] = [
@@ -24,12 +24,12 @@ pub(crate) fn is_stripped(name: &str) -> bool {
     STRIPPED.binary_search(&name).is_ok()
 }
 
-/// The fields that `desired` claims.
+/// The fields that `desired` claims. A null and an empty object are claimed
+/// like any other value, an empty list that is merged claims nothing.
 ///
 /// # Errors
-/// A [`Doubt`] about every field of which it is not certain: nulls, empty
-/// objects and lists that are merged, unknown fields, values that do not fit
-/// the schema, and list items with the same key.
+/// A [`Doubt`] about what the server would refuse: unknown fields, values of
+/// another type than the schema's, and list items with the same key or none.
 pub fn claim(desired: &Value, schema: &Schema) -> Result<FieldSet, Doubt> {
     let root = schema.of(schema.root());
     let object = desired
@@ -39,56 +39,54 @@ pub fn claim(desired: &Value, schema: &Schema) -> Result<FieldSet, Doubt> {
     for (key, value) in object {
         let node = match key.as_str() {
             "apiVersion" | "kind" => continue,
-            "status" if schema.status => {
-                status(root, value, schema)?;
-                continue;
-            }
             "metadata" => metadata(root, value, schema)?,
-            _ => Some(member(root, key, value, schema)?),
+            _ => member(root, key, value, schema)?,
         };
-        nodes.extend(node);
+        // What is written to a status that has its own subresource goes nowhere.
+        if key != "status" || !schema.status {
+            nodes.extend(node);
+        }
     }
     Ok(sorted(nodes))
 }
 
-/// What is written there goes nowhere, but the server still reads it.
-fn status(root: &Type, value: &Value, schema: &Schema) -> Result<(), Doubt> {
-    if value.as_object().is_some_and(Map::is_empty) {
-        return Ok(());
-    }
-    member(root, "status", value, schema).map(drop)
-}
-
 fn metadata(root: &Type, value: &Value, schema: &Schema) -> Result<Option<Node>, Doubt> {
-    let (edge, _) = declared(root, "metadata", schema)?;
+    let (edge, _) = declared(root, "metadata")?;
     let of = schema.of(edge);
     let object = value
         .as_object()
         .ok_or_else(|| Doubt::new("it is no object").field("metadata"))?;
     let owned = object.iter().filter(|(key, _)| !is_stripped(key));
-    let nodes = owned
-        .map(|(key, value)| member(of, key, value, schema))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|doubt| doubt.field("metadata"))?;
-    Ok((!nodes.is_empty()).then(|| Node {
-        element: PathElement::Field("metadata".into()),
-        member: false,
-        children: sorted(nodes),
-    }))
+    let children = members(of, owned, schema).map_err(|doubt| doubt.field("metadata"))?;
+    Ok(node(PathElement::Field("metadata".into()), false, children))
 }
 
-fn declared(of: &Type, key: &str, schema: &Schema) -> Result<(Edge, bool), Doubt> {
-    schema
-        .member(of, key)
+/// The use of a type that a key of an object leads to, and whether the schema declares that key.
+pub(crate) fn declared(of: &Type, key: &str) -> Result<(Edge, bool), Doubt> {
+    of.member(key)
         .ok_or_else(|| Doubt::new("the schema has no such field").field(key))
 }
 
-fn member(of: &Type, key: &str, value: &Value, schema: &Schema) -> Result<Node, Doubt> {
-    let (edge, declared) = declared(of, key, schema)?;
-    let (leaf, children) = below(edge, value, schema).map_err(|doubt| doubt.field(key))?;
-    Ok(Node {
-        element: PathElement::Field(key.into()),
-        member: leaf || !declared,
+fn members<'object>(
+    of: &Type,
+    object: impl Iterator<Item = (&'object String, &'object Value)>,
+    schema: &Schema,
+) -> Result<FieldSet, Doubt> {
+    let nodes = object.filter_map(|(key, value)| member(of, key, value, schema).transpose());
+    Ok(sorted(nodes.collect::<Result<_, _>>()?))
+}
+
+fn member(of: &Type, key: &str, value: &Value, schema: &Schema) -> Result<Option<Node>, Doubt> {
+    let (edge, declared) = declared(of, key)?;
+    let (whole, children) = below(edge, value, schema).map_err(|doubt| doubt.field(key))?;
+    let element = PathElement::Field(key.into());
+    Ok(node(element, whole || !declared, children))
+}
+
+fn node(element: PathElement, member: bool, children: FieldSet) -> Option<Node> {
+    (member || !children.is_empty()).then_some(Node {
+        element,
+        member,
         children,
     })
 }
@@ -96,28 +94,15 @@ fn member(of: &Type, key: &str, value: &Value, schema: &Schema) -> Result<Node, 
 /// Whether the value is owned as a whole, and what is owned inside it.
 fn below(edge: Edge, value: &Value, schema: &Schema) -> Result<(bool, FieldSet), Doubt> {
     let of = schema.of(edge);
-    let whole = Ok((true, FieldSet::default()));
+    if !of.shape.takes(value) {
+        return Err(Doubt::new("its value is of another type than the schema's"));
+    }
     match value {
-        Value::Null => Err(Doubt::new("it is null")),
-        Value::Object(_) if !matches!(of.shape, Shape::Any | Shape::Object) => {
-            Err(Doubt::new("it must not be an object"))
+        Value::Object(object) if !object.is_empty() && !is_atomic(of, edge) => {
+            Ok((false, members(of, object.iter(), schema)?))
         }
-        Value::Array(_) if !matches!(of.shape, Shape::Any | Shape::Array) => {
-            Err(Doubt::new("it must not be a list"))
-        }
-        Value::Object(object) if object.is_empty() => Err(Doubt::new("it is an empty object")),
-        Value::Object(_) if is_atomic(of, edge) => settled(value).and(whole),
-        Value::Object(object) => {
-            let nodes = object
-                .iter()
-                .map(|(key, value)| member(of, key, value, schema));
-            Ok((false, sorted(nodes.collect::<Result<_, _>>()?)))
-        }
-        Value::Array(_) if of.list == List::Atomic => settled(value).and(whole),
-        Value::Array(items) if items.is_empty() => Err(Doubt::new("it is an empty list")),
-        Value::Array(items) => Ok((false, list(of, items, schema)?)),
-        _ if fits(of.shape, value) => whole,
-        _ => Err(Doubt::new("its value is of another type than the schema's")),
+        Value::Array(items) if of.list != List::Atomic => Ok((false, list(of, items, schema)?)),
+        _ => Ok((true, FieldSet::default())),
     }
 }
 
@@ -181,34 +166,73 @@ pub(crate) fn is_atomic(of: &Type, edge: Edge) -> bool {
     edge.atomic.unwrap_or(of.atomic)
 }
 
-/// A value that is owned as a whole must not have parts of which the server may make something else.
-fn settled(value: &Value) -> Result<(), Doubt> {
-    match value {
-        Value::Null => Err(Doubt::new("it is null")),
-        Value::Object(object) if object.is_empty() => Err(Doubt::new("it is an empty object")),
-        Value::Object(object) => object
-            .iter()
-            .try_for_each(|(key, value)| settled(value).map_err(|doubt| doubt.field(key))),
-        Value::Array(items) => (0..).zip(items).try_for_each(|(index, item)| {
-            settled(item).map_err(|doubt| doubt.below(PathElement::Index(index)))
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn fits(shape: Shape, value: &Value) -> bool {
-    match shape {
-        Shape::Any | Shape::Quantity | Shape::IntOrString => true,
-        Shape::String => value.is_string(),
-        Shape::Integer | Shape::Number => value.is_number(),
-        Shape::Boolean => value.is_boolean(),
-        Shape::Object | Shape::Array => false,
-    }
-}
-
 fn sorted(mut nodes: Vec<Node>) -> FieldSet {
     if !nodes.is_sorted_by(|left, right| left.element < right.element) {
         nodes.sort_by(|left, right| left.element.cmp(&right.element));
     }
     FieldSet { nodes }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claimed(desired: &Value) -> Result<Value, String> {
+        let text = json!({"type": "string"});
+        let schema = Schema::sample(&json!({"type": "object", "properties": {
+            "status": {"type": "object"},
+            "spec": {"type": "object", "properties": {
+                "id": text, "inner": {"type": "object", "properties": {"a": text, "b": text}},
+                "words": {"type": "array", "items": text},
+                "tags": {"type": "array", "items": text, "x-kubernetes-list-type": "set"},
+                "map": {"type": "object", "additionalProperties": text},
+                "whole": {"type": "object", "additionalProperties": text, "x-kubernetes-map-type": "atomic"},
+                "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+                "ports": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"],
+                    "items": {"type": "object", "properties": {"port": {"type": "integer"}, "name": text,
+                        "protocol": {"type": "string", "default": "TCP"}}}}}}}}));
+        claim(desired, &schema)
+            .map(|set| set.to_value())
+            .map_err(|doubt| doubt.to_string())
+    }
+
+    #[test]
+    fn every_structure_is_claimed_in_its_way() {
+        let desired = json!({"apiVersion": "x.io/v1", "kind": "X",
+            "metadata": {"name": "x", "namespace": "n", "creationTimestamp": null},
+            "status": {"ready": true},
+            "spec": {"id": "1", "inner": {"b": "2", "a": null}, "words": ["w"], "tags": ["t"], "map": {"k": "v"},
+                "whole": {"k": "v"}, "free": {"deep": {"x": [1]}, "none": {}}, "ports": [{"port": 80, "name": "http"}]}});
+        assert_eq!(
+            claimed(&desired).unwrap(),
+            json!({"f:spec": {"f:id": {}, "f:inner": {"f:a": {}, "f:b": {}}, "f:words": {},
+                "f:tags": {"v:\"t\"": {}}, "f:map": {"f:k": {}}, "f:whole": {},
+                "f:free": {"f:deep": {".": {}, "f:x": {}}, "f:none": {}},
+                "f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}}}}})
+        );
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_is_doubted() {
+        let twins = json!({"spec": {"ports": [{"port": 80}, {"port": 80, "protocol": "TCP"}]}});
+        for (desired, doubt) in [
+            (
+                json!({"spec": {"x": 1}}),
+                ".spec.x: the schema has no such field",
+            ),
+            (
+                json!({"spec": {"id": 1}}),
+                ".spec.id: its value is of another type than the schema's",
+            ),
+            (twins, ".spec.ports: two of its items have the same key"),
+            (
+                json!({"spec": {"ports": [3]}}),
+                ".spec.ports: an item must be an object",
+            ),
+        ] {
+            assert_eq!(claimed(&desired).unwrap_err(), doubt);
+        }
+    }
 }

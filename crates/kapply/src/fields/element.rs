@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, fmt};
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// A step from an object or list to what is in it.
 #[derive(Debug, Clone)]
@@ -76,13 +76,7 @@ fn compare_values(ours: &Value, theirs: &Value) -> Ordering {
         Value::Null => 5,
     };
     match (ours, theirs) {
-        (Value::Number(ours), Value::Number(theirs)) => match (ours.as_i64(), theirs.as_i64()) {
-            (Some(ours), Some(theirs)) => ours.cmp(&theirs),
-            _ => {
-                let float = |number: &serde_json::Number| number.as_f64().unwrap_or_default();
-                float(ours).total_cmp(&float(theirs))
-            }
-        },
+        (Value::Number(ours), Value::Number(theirs)) => compare_numbers(ours, theirs),
         (Value::String(ours), Value::String(theirs)) => ours.cmp(theirs),
         (Value::Bool(ours), Value::Bool(theirs)) => ours.cmp(theirs),
         (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
@@ -90,6 +84,14 @@ fn compare_values(ours: &Value, theirs: &Value) -> Ordering {
         }
         _ => rank(ours).cmp(&rank(theirs)),
     }
+}
+
+fn compare_numbers(ours: &Number, theirs: &Number) -> Ordering {
+    if let (Some(ours), Some(theirs)) = (ours.as_i64(), theirs.as_i64()) {
+        return ours.cmp(&theirs);
+    }
+    let float = |number: &Number| number.as_f64().unwrap_or_default();
+    float(ours).total_cmp(&float(theirs))
 }
 
 impl fmt::Display for PathElement {

@@ -5,15 +5,15 @@
 //! claims with those that the manager already owns, their values, and the
 //! order of list items. Whatever is not certain is a doubt, for the server to settle.
 
-use serde_json::{Map, Value};
+mod compare;
 
+use serde_json::Value;
+
+use self::compare::Comparison;
 use crate::{
-    fields::{
-        self, Doubt, FieldSet, PathElement,
-        claim::{is_atomic, is_stripped, item_element},
-    },
+    fields::{self, Doubt, FieldSet, PathElement, claim::is_stripped},
     migrate,
-    schema::{Edge, List, Schema, Type},
+    schema::Schema,
 };
 
 /// Whether applying `desired` as `manager` over `live` changes nothing, by the
@@ -37,8 +37,8 @@ pub fn unchanged(
             "fields of a client-side apply are to be taken over",
         ));
     }
-    let comparison = Comparison { schema };
-    comparison.root(desired, live)?;
+    settled(desired, schema)?;
+    Comparison { schema }.root(desired, live)?;
     let owned = FieldSet::parse(owned).map_err(|_| Doubt::new("its field set cannot be read"))?;
     if fields::claim(desired, schema)? != owned {
         return Err(Doubt::new("the manager owns other fields"));
@@ -106,105 +106,173 @@ fn owned<'live>(live: &'live Value, manager: &str) -> Result<&'live Value, Doubt
     ours.ok_or_else(|| Doubt::new("the manager has not applied it yet"))
 }
 
-struct Comparison<'schema> {
-    schema: &'schema Schema,
+/// Refuses to judge what the server may make something else of: nulls, empty
+/// objects and empty lists that are merged leave other traces than they say.
+fn settled(desired: &Value, schema: &Schema) -> Result<(), Doubt> {
+    for (key, value) in desired.as_object().into_iter().flatten() {
+        match (key.as_str(), value.as_object()) {
+            ("status", _) if schema.status => {}
+            ("metadata", Some(metadata)) => {
+                let owned = metadata.iter().filter(|(name, _)| !is_stripped(name));
+                for (name, value) in owned {
+                    has_content(value).map_err(|doubt| doubt.field(name).field(key))?;
+                }
+            }
+            _ => has_content(value).map_err(|doubt| doubt.field(key))?,
+        }
+    }
+    Ok(())
 }
 
-impl Comparison<'_> {
-    fn root(&self, desired: &Value, live: &Value) -> Result<(), Doubt> {
-        let root = self.schema.of(self.schema.root());
-        for (key, value) in desired.as_object().into_iter().flatten() {
-            match key.as_str() {
-                "apiVersion" | "kind" => {}
-                "status" if self.schema.status => {}
-                "metadata" => self.metadata(root, value, &live["metadata"])?,
-                _ => self.member(root, key, value, live.get(key))?,
-            }
-        }
-        Ok(())
-    }
-
-    fn metadata(&self, root: &Type, desired: &Value, live: &Value) -> Result<(), Doubt> {
-        let (edge, _) = self.edge(root, "metadata")?;
-        let of = self.schema.of(edge);
-        let fields = desired.as_object().into_iter().flatten();
-        for (key, value) in fields.filter(|(key, _)| !is_stripped(key)) {
-            self.member(of, key, value, live.get(key))
-                .map_err(|doubt| doubt.field("metadata"))?;
-        }
-        Ok(())
-    }
-
-    fn edge(&self, of: &Type, key: &str) -> Result<(Edge, bool), Doubt> {
-        self.schema
-            .member(of, key)
-            .ok_or_else(|| Doubt::new("the schema has no such field").field(key))
-    }
-
-    fn member(
-        &self,
-        of: &Type,
-        key: &str,
-        desired: &Value,
-        live: Option<&Value>,
-    ) -> Result<(), Doubt> {
-        let (edge, _) = self.edge(of, key)?;
-        let live = live.ok_or_else(|| Doubt::new("it is not there").field(key))?;
-        self.value(edge, desired, live)
-            .map_err(|doubt| doubt.field(key))
-    }
-
-    fn value(&self, edge: Edge, desired: &Value, live: &Value) -> Result<(), Doubt> {
-        let of = self.schema.of(edge);
-        match (desired, live) {
-            (Value::Object(desired), Value::Object(live)) if !is_atomic(of, edge) => {
-                self.object(of, desired, live)
-            }
-            (Value::Array(desired), Value::Array(live)) if of.list != List::Atomic => {
-                self.list(of, desired, live)
-            }
-            _ if desired == live => Ok(()),
-            _ => Err(Doubt::new("its value differs")),
-        }
-    }
-
-    fn object(
-        &self,
-        of: &Type,
-        desired: &Map<String, Value>,
-        live: &Map<String, Value>,
-    ) -> Result<(), Doubt> {
-        desired
+fn has_content(value: &Value) -> Result<(), Doubt> {
+    match value {
+        Value::Null => Err(Doubt::new("it is null")),
+        Value::Object(object) if object.is_empty() => Err(Doubt::new("it is an empty object")),
+        Value::Object(object) => object
             .iter()
-            .try_for_each(|(key, value)| self.member(of, key, value, live.get(key)))
-    }
-
-    /// The desired items must be among the live ones in the same order: a
-    /// merge then keeps the live order, and otherwise it may not.
-    fn list(&self, of: &Type, desired: &[Value], live: &[Value]) -> Result<(), Doubt> {
-        let element = |item| item_element(item, of, self.schema).map_err(Doubt::new);
-        let elements = live.iter().map(element).collect::<Result<Vec<_>, _>>()?;
-        if has_twins(&elements) {
-            return Err(Doubt::new("two of its live items have the same key"));
-        }
-        let mut rest = elements.iter().zip(live);
-        for item in desired {
-            let wanted = element(item)?;
-            let Some((_, found)) = rest.find(|(element, _)| **element == wanted) else {
-                return Err(
-                    Doubt::new("it is not there, or in another place of the list").below(wanted),
-                );
-            };
-            let Some(edge) = of.items else { continue };
-            self.value(edge, item, found)
-                .map_err(|doubt| doubt.below(wanted))?;
-        }
-        Ok(())
+            .try_for_each(|(key, value)| has_content(value).map_err(|doubt| doubt.field(key))),
+        Value::Array(items) => (0..).zip(items).try_for_each(|(index, item)| {
+            has_content(item).map_err(|doubt| doubt.below(PathElement::Index(index)))
+        }),
+        _ => Ok(()),
     }
 }
 
-fn has_twins(elements: &[PathElement]) -> bool {
-    let mut sorted: Vec<_> = elements.iter().collect();
-    sorted.sort();
-    sorted.windows(2).any(|pair| pair[0] == pair[1])
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema() -> Schema {
+        let text = json!({"type": "string"});
+        Schema::sample(
+            &json!({"type": "object", "properties": {"status": {"type": "object"}, "spec": {"type": "object", "properties": {
+            "a": text, "b": text, "words": {"type": "array", "items": text},
+            "env": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
+                "items": {"type": "object", "properties": {"name": text, "value": text}}}}}}}),
+        )
+    }
+
+    fn desired() -> Value {
+        json!({"apiVersion": "x.io/v1", "kind": "X", "metadata": {"name": "x"},
+            "spec": {"a": "1", "words": ["u", "v"], "env": [{"name": "M", "value": "1"}, {"name": "N", "value": "2"}]}})
+    }
+
+    fn live() -> Value {
+        let mut live = desired();
+        live["spec"]["b"] = json!("default");
+        live["spec"]["env"]
+            .as_array_mut()
+            .unwrap()
+            .insert(0, json!({"name": "L"}));
+        live["metadata"]["managedFields"] = json!([
+            {"manager": "other", "operation": "Update", "apiVersion": "x.io/v1", "fieldsV1": {"f:spec": {"f:b": {}}}},
+            {"manager": "kapply", "operation": "Apply", "apiVersion": "x.io/v1", "fieldsV1": {"f:spec": {
+                "f:a": {}, "f:words": {}, "f:env": {
+                    "k:{\"name\":\"M\"}": {".": {}, "f:name": {}, "f:value": {}},
+                    "k:{\"name\":\"N\"}": {".": {}, "f:name": {}, "f:value": {}}}}}}]);
+        live
+    }
+
+    fn doubt(desired: &Value, live: &Value) -> String {
+        let result = unchanged(desired, live, &schema(), "kapply");
+        result.map_or_else(|doubt| doubt.to_string(), |()| "none".to_owned())
+    }
+
+    #[test]
+    fn the_same_object_is_unchanged() {
+        assert_eq!(doubt(&desired(), &live()), "none");
+        let mut generated = desired();
+        generated["metadata"]["creationTimestamp"] = Value::Null;
+        generated["status"] = json!({});
+        assert_eq!(doubt(&generated, &live()), "none");
+    }
+
+    #[test]
+    fn another_wish_is_doubted() {
+        for (pointer, value, expected) in [
+            ("/spec/a", json!("2"), ".spec.a: its value differs"),
+            ("/spec/a", json!(null), ".spec.a: it is null"),
+            ("/spec/a", json!({}), ".spec.a: it is an empty object"),
+            ("/spec/env", json!([]), ".spec.env: it is an empty list"),
+            (
+                "/spec/words",
+                json!(["v", "u"]),
+                ".spec.words: its value differs",
+            ),
+            (
+                "/spec",
+                json!({"b": "default"}),
+                "the manager owns other fields",
+            ),
+            (
+                "/kind",
+                json!("Y"),
+                ".kind: it was read as another kind or version",
+            ),
+            (
+                "/metadata/name",
+                json!("y"),
+                "it was read under another name",
+            ),
+        ] {
+            let mut desired = desired();
+            *desired.pointer_mut(pointer).unwrap() = value;
+            assert_eq!(doubt(&desired, &live()), expected);
+        }
+        let mut turned = desired();
+        turned["spec"]["env"].as_array_mut().unwrap().reverse();
+        let expected = ".spec.env[name=\"M\"]: it is not there, or in another place of the list";
+        assert_eq!(doubt(&turned, &live()), expected);
+        let mut pinned = desired();
+        pinned["metadata"]["uid"] = json!("1");
+        let expected = ".metadata.uid: only the server writes this field";
+        assert_eq!(doubt(&pinned, &live()), expected);
+    }
+
+    #[test]
+    fn another_past_is_doubted() {
+        for (pointer, value, expected) in [
+            (
+                "/metadata/managedFields/1/manager",
+                json!("other"),
+                "the manager has not applied it yet",
+            ),
+            (
+                "/metadata/managedFields/1/operation",
+                json!("Update"),
+                "the manager has not applied it yet",
+            ),
+            (
+                "/metadata/managedFields/0/apiVersion",
+                json!("x.io/v0"),
+                "a manager wrote it in another version",
+            ),
+            (
+                "/metadata/managedFields/1/fieldsV1",
+                json!({"f:spec": {"f:a": {}}}),
+                "the manager owns other fields",
+            ),
+            (
+                "/metadata/managedFields/1/fieldsV1",
+                json!({"spec": {}}),
+                "its field set cannot be read",
+            ),
+        ] {
+            let mut live = live();
+            *live.pointer_mut(pointer).unwrap() = value;
+            assert_eq!(doubt(&desired(), &live), expected);
+        }
+        let mut going = live();
+        going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(doubt(&desired(), &going), "it is being deleted");
+        let mut twice = live();
+        let entries = twice["metadata"]["managedFields"].as_array_mut().unwrap();
+        entries.push(entries[1].clone());
+        assert_eq!(doubt(&desired(), &twice), "the manager has two entries");
+        let mut unserved = schema();
+        unserved.served = false;
+        assert!(unchanged(&desired(), &live(), &unserved, "kapply").is_err());
+    }
 }

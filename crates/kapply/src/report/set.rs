@@ -75,22 +75,20 @@ pub fn deleted(victims: &[Victim], fates: &[Fate]) -> Value {
 #[must_use]
 pub fn prunes(prunes: &[Prune], fates: Option<&[Fate]>) -> Value {
     let entries = prunes.iter().enumerate().map(|(index, prune)| {
-        match fates.and_then(|fates| fates.get(index)) {
-            Some(fate) => entry(&prune.resource, &prune.live, fate),
-            None => {
-                let mut entry = identity(&prune.resource, &prune.live);
-                let (outcome, reason) = match &prune.verdict {
-                    Verdict::Delete => ("not pruned", None),
-                    Verdict::Keep(reason) => ("kept", Some(reason)),
-                    Verdict::Refused(reason) => ("refused", Some(reason)),
-                };
-                entry["outcome"] = outcome.into();
-                if let Some(reason) = reason {
-                    entry["reason"] = reason.as_str().into();
-                }
-                entry
-            }
+        if let Some(fate) = fates.and_then(|fates| fates.get(index)) {
+            return entry(&prune.resource, &prune.live, fate);
         }
+        let mut entry = identity(&prune.resource, &prune.live);
+        let (outcome, reason) = match &prune.verdict {
+            Verdict::Delete => ("not pruned", None),
+            Verdict::Keep(reason) => ("kept", Some(reason)),
+            Verdict::Refused(reason) => ("refused", Some(reason)),
+        };
+        entry["outcome"] = outcome.into();
+        if let Some(reason) = reason {
+            entry["reason"] = reason.as_str().into();
+        }
+        entry
     });
     entries.collect()
 }

@@ -18,7 +18,7 @@ use super::{openapi::Root, types::Type};
 /// Part of every file's name; to be raised when the compact form changes.
 const FORMAT: u32 = 1;
 /// Nothing of a cluster that was not seen changed for so long is kept.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// The folder of the cache.
 #[derive(Debug)]
@@ -125,14 +125,20 @@ fn forget_old(folder: &Path) {
 /// The bytes to keep.
 pub(super) fn encode(types: &[Type], roots: &[Root]) -> Option<Vec<u8>> {
     let roots = (roots.iter())
-        .map(|Root { kind, root, status }| {
-            let GroupVersionKind {
-                group,
-                version,
-                kind,
-            } = kind.clone();
-            KeptRoot(group, version, kind, *root, *status)
-        })
+        .map(
+            |Root {
+                 kind,
+                 index,
+                 status,
+             }| {
+                let GroupVersionKind {
+                    group,
+                    version,
+                    kind,
+                } = kind.clone();
+                KeptRoot(group, version, kind, *index, *status)
+            },
+        )
         .collect();
     serde_json::to_vec(&Kept { types, roots }).ok()
 }
@@ -149,13 +155,13 @@ fn decode(bytes: &[u8]) -> Option<(Vec<Type>, Vec<Root>)> {
         });
     let roots = roots
         .into_iter()
-        .map(|KeptRoot(group, version, kind, root, status)| Root {
+        .map(|KeptRoot(group, version, kind, index, status)| Root {
             kind: GroupVersionKind {
                 group,
                 version,
                 kind,
             },
-            root,
+            index,
             status,
         });
     whole.then(|| (types.clone(), roots.collect()))
@@ -178,7 +184,7 @@ mod tests {
     fn some() -> Vec<u8> {
         let root = Root {
             kind: GroupVersionKind::gvk("apps", "v1", "Deployment"),
-            root: 0,
+            index: 0,
             status: true,
         };
         encode(&without_schema(), &[root]).unwrap()

@@ -43,9 +43,69 @@ impl Schemas {
         let types = compact_definition(&mut node);
         let root = Root {
             kind,
-            root: u32::try_from(types.len() - 1).unwrap_or_default(),
+            index: u32::try_from(types.len() - 1).unwrap_or_default(),
             status: version["subresources"]["status"].is_object(),
         };
         self.add(types, vec![root], false);
+    }
+}
+
+#[cfg(test)]
+impl super::Schema {
+    /// The schema of a kind that is served with this `openAPIV3Schema` and a status subresource.
+    pub(crate) fn sample(schema: &Value) -> Self {
+        let value = serde_json::json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "spec": {"group": "x.io", "names": {"kind": "X"}, "versions": [
+                {"name": "v1", "subresources": {"status": {}}, "schema": {"openAPIV3Schema": schema}}]}});
+        let object = Object {
+            value,
+            place: crate::problem::Place::file("crd.yaml"),
+            document: 0,
+        };
+        let schemas = Schemas::of_definitions(&[object]);
+        let kind = GroupVersionKind::gvk("x.io", "v1", "X");
+        Self {
+            served: true,
+            ..schemas.get(&kind).unwrap().clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema::Schema;
+
+    #[test]
+    fn what_the_cluster_says_comes_first() {
+        let kind = GroupVersionKind::gvk("x.io", "v1", "X");
+        let of = |served| Schemas {
+            kinds: [(
+                kind.clone(),
+                Schema {
+                    served,
+                    ..Schema::sample(&json!({"type": "object"}))
+                },
+            )]
+            .into(),
+        };
+        assert!(of(true).or(of(false)).get(&kind).unwrap().served);
+        assert!(!Schemas::default().or(of(false)).get(&kind).unwrap().served);
+    }
+
+    #[test]
+    fn a_schema_that_makes_no_sense_is_absent() {
+        let value = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "spec": {"group": "x.io", "names": {"kind": "X"}, "versions": [
+                {"name": "v1", "schema": {"openAPIV3Schema": {"properties": 3}}}, {"name": "v2"}]}});
+        let object = Object {
+            value,
+            place: crate::problem::Place::file("crd.yaml"),
+            document: 0,
+        };
+        let schemas = Schemas::of_definitions(&[object]);
+        assert!(schemas.kinds.is_empty());
     }
 }

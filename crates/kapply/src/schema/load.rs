@@ -1,4 +1,4 @@
-//! Schemas from the server: one request for the index of its OpenAPI
+//! Schemas from the server: one request for the index of its `OpenAPI`
 //! documents, and one for each group version that is needed and not cached.
 
 use std::{

@@ -1,4 +1,4 @@
-//! From an OpenAPI v3 document, or a CRD's `openAPIV3Schema`, to the compact form.
+//! From an `OpenAPI` v3 document, or a CRD's `openAPIV3Schema`, to the compact form.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -53,6 +53,8 @@ struct Components {
 }
 
 /// A schema of a document, as far as it matters here.
+// The flags are the format's.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Node {
@@ -108,7 +110,7 @@ enum Additional {
 /// A kind's place among the types.
 pub(super) struct Root {
     pub(super) kind: GroupVersionKind,
-    pub(super) root: u32,
+    pub(super) index: u32,
     /// Whether `status` is only written through its own subresource.
     pub(super) status: bool,
 }
@@ -136,7 +138,7 @@ pub(super) fn compact(document: &Document) -> (Vec<Type>, Vec<Root>) {
         };
         roots.push(Root {
             kind: GroupVersionKind::gvk(&kind.group, &kind.version, &kind.kind),
-            root: compiler.named(name, is_custom(kind, &document.components.schemas[*name])),
+            index: compiler.named(name, is_custom(kind, &document.components.schemas[*name])),
             status: patched(&format!("{path}/status")) == Some(kind),
         });
     }
@@ -266,9 +268,8 @@ impl<'document> Compiler<'document> {
         let additional = match &node.additional_properties {
             Some(Additional::Of(node)) => Some(self.edge(node, preserve, enforced)),
             Some(Additional::Allowed(true)) => Some(Edge::to(DEDUCED)),
-            Some(Additional::Allowed(false)) => None,
             None if preserve || node.properties.is_empty() => Some(Edge::to(DEDUCED)),
-            None => None,
+            Some(Additional::Allowed(false)) | None => None,
         };
         let items = match &node.items {
             Some(items) => self.edge(items, preserve, enforced),
@@ -351,5 +352,42 @@ impl Node {
                 .iter()
                 .any(|bounds| *bounds != Bounds::default());
         says_something.then_some(rules)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn kinds_are_those_that_can_be_patched() {
+        let kind = json!([{"group": "apps", "version": "v1", "kind": "Deployment"}]);
+        let patch = json!({"patch": {"x-kubernetes-group-version-kind": kind[0]}});
+        let document = json!({
+            "paths": {"/d/{name}": patch, "/d/{name}/status": patch, "/d": {"get": {}}},
+            "components": {"schemas": {
+                "Deployment": {"x-kubernetes-group-version-kind": kind, "type": "object", "properties": {
+                    "spec": {"default": {}, "allOf": [{"$ref": "#/components/schemas/Spec"}], "x-kubernetes-map-type": "atomic"},
+                    "ports": {"type": "array", "items": {"type": "string"}, "x-kubernetes-patch-strategy": "merge"}}},
+                "Spec": {"type": "object", "required": ["a"], "properties": {"again": {"$ref": "#/components/schemas/Spec"}}},
+                "Other": {"x-kubernetes-group-version-kind": [{"group": "", "version": "v1", "kind": "DeleteOptions"}]}}}});
+        let document: Document = serde_json::from_value(document).unwrap();
+        let (types, roots) = compact(&document);
+        assert_eq!(roots.len(), 1);
+        assert!(roots[0].status);
+        let root = &types[roots[0].index as usize];
+        let (spec, _) = root.member("spec").unwrap();
+        assert_eq!(spec.atomic, Some(true));
+        let spec = &types[spec.to as usize];
+        // A kind may contain itself; what such a document calls required is not enforced.
+        assert_eq!(
+            spec.properties["again"].edge.to,
+            root.properties["spec"].edge.to
+        );
+        assert!(spec.required.is_empty() && spec.additional.is_none());
+        let (ports, _) = root.member("ports").unwrap();
+        assert_eq!(types[ports.to as usize].list, List::Set);
     }
 }

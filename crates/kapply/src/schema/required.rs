@@ -1,4 +1,4 @@
-//! Which fields the server's own kinds really need. Their OpenAPI marks more
+//! Which fields the server's own kinds really need. Their `OpenAPI` marks more
 //! as required than the server insists on (an empty `value` of an HTTP header
 //! or a missing `apiGroup` of a role reference are fine), so these are named here.
 

@@ -38,6 +38,17 @@ pub(crate) struct Type {
     pub(crate) rules: Option<Box<Rules>>,
 }
 
+impl Type {
+    /// The use of a type that a key of an object leads to, and whether the
+    /// schema declares that key.
+    pub(crate) fn member(&self, key: &str) -> Option<(Edge, bool)> {
+        match self.properties.get(key) {
+            Some(property) => Some((property.edge, true)),
+            None => Some((self.additional?, false)),
+        }
+    }
+}
+
 /// What values a type takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Shape {
@@ -63,6 +74,37 @@ pub(crate) enum Shape {
     Number,
     #[serde(rename = "b")]
     Boolean,
+}
+
+impl Shape {
+    /// Whether the server's merge takes the value; null it takes everywhere.
+    pub(crate) fn takes(self, value: &Value) -> bool {
+        value.is_null()
+            || match self {
+                Self::Any => true,
+                Self::Quantity | Self::IntOrString => value.is_string() || value.is_number(),
+                Self::Object => value.is_object(),
+                Self::Array => value.is_array(),
+                Self::String => value.is_string(),
+                Self::Integer | Self::Number => value.is_number(),
+                Self::Boolean => value.is_boolean(),
+            }
+    }
+
+    /// What it is called in messages.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Any => "anything",
+            Self::Quantity => "a quantity, such as 2 or \"500m\"",
+            Self::IntOrString => "a whole number or a string",
+            Self::Object => "an object",
+            Self::Array => "a list",
+            Self::String => "a string",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Boolean => "true or false",
+        }
+    }
 }
 
 /// How the items of a list are owned.

@@ -6,8 +6,10 @@ use http::Request;
 use serde_json::json;
 
 use super::{
-    Allow, AllowPrune, ApplySet, GroupKind, SetError, Tooling, marks, members::Member,
-    prune::remaining, verdict::verdicts,
+    Allow, AllowPrune, ApplySet, GroupKind, SetError, Tooling, marks,
+    members::{Census, Member},
+    prune::remaining,
+    verdict::verdicts,
 };
 use crate::{
     connect::{Cluster, RequestError, Retry},
@@ -57,7 +59,12 @@ pub async fn delete(
     };
     let (homes, members): (Vec<_>, Vec<_>) = members.into_iter().partition(is_home);
     let most = AllowPrune([allow.0.as_slice(), &[Allow::Most]].concat());
-    let prunes = verdicts(members, &[], &set.parent, &most);
+    let total = members.len();
+    let census = Census {
+        others: members,
+        total,
+    };
+    let prunes = verdicts(census, &[], &set.parent, &most);
     refuse(set, &prunes, &homes, allow)?;
 
     let (going, kept): (Vec<_>, Vec<_>) = prunes
@@ -147,11 +154,11 @@ async fn own_members(
 ) -> Result<Vec<Member>, SetError> {
     if set.record.is_none() {
         return Err(SetError::Parent {
-            parent: set.parent.clone(),
+            parent: Box::new(set.parent.clone()),
             reason: "there is no such set; `kapply sets -A` lists all".to_owned(),
         });
     }
-    let mut members = set.members(cluster, catalog, &[]).await?;
+    let mut members = set.census(cluster, catalog, &[]).await?.others;
     let uid = set.record.as_ref().map(|record| record.uid.as_str());
     members.retain(|member| member.controller().is_none() && Some(member.live.uid()) != uid);
     Ok(members)

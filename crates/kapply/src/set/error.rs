@@ -18,7 +18,7 @@ pub enum SetError {
     #[error("{parent} cannot be used as the parent of a set: {reason}")]
     Parent {
         /// The object.
-        parent: Parent,
+        parent: Box<Parent>,
         /// What is missing or wrong, and what to do about it.
         reason: String,
     },
@@ -28,7 +28,7 @@ pub enum SetError {
     )]
     OtherTooling {
         /// The parent.
-        parent: Parent,
+        parent: Box<Parent>,
         /// Whose it is.
         tooling: Tooling,
     },
@@ -58,7 +58,7 @@ pub enum SetError {
     )]
     Raced {
         /// The parent.
-        parent: Parent,
+        parent: Box<Parent>,
     },
     /// The parent's namespace does not exist.
     #[error(
@@ -66,7 +66,7 @@ pub enum SetError {
     )]
     NoNamespace {
         /// The parent.
-        parent: Parent,
+        parent: Box<Parent>,
         /// The namespace.
         namespace: String,
     },

@@ -46,7 +46,7 @@ pub(crate) async fn absences(
     let resource = ApiResource::from_gvk_with_plural(&gvk, "customresourcedefinitions");
     let mut definitions = Vec::new();
     match live::list(cluster, &resource, None, "", |live| {
-        definitions.push(live.value)
+        definitions.push(live.value);
     })
     .await
     {

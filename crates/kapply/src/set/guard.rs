@@ -9,9 +9,9 @@ use crate::plan::{Prune, Verdict};
 pub enum Allow {
     /// Namespaces, with everything in them
     Namespaces,
-    /// CustomResourceDefinitions, with all their objects
+    /// Custom resource definitions, with all their objects
     Crds,
-    /// PersistentVolumeClaims, usually with their data
+    /// Persistent volume claims, usually with their data
     Pvcs,
     /// More than half of the set's members
     Most,

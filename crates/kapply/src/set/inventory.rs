@@ -1,5 +1,7 @@
 //! Which sets there are: every object with the label of a parent.
 
+use std::collections::HashSet;
+
 use futures::stream::{self, StreamExt as _};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::Value;
@@ -137,18 +139,19 @@ async fn describe(cluster: &Cluster, catalog: &Catalog, parent: &Parent, object:
         kinds: kinds.unwrap_or_default(),
         namespaces: namespaces.chain(parent.namespace.clone()).collect(),
     };
-    let members = members::list(cluster, catalog, &parent.id(), &reach, Part::Metadata).await;
+    let search = members::Search {
+        id: &parent.id(),
+        reach: &reach,
+        part: Part::Metadata,
+        targets: &HashSet::new(),
+    };
+    let census = members::list(cluster, catalog, search).await;
     Listed {
         parent: parent.clone(),
         tooling,
         reach,
-        members: members
-            .map(|members| {
-                members
-                    .iter()
-                    .filter(|member| member.controller().is_none())
-                    .count()
-            })
+        members: census
+            .map(|census| census.total)
             .map_err(|error| error.to_string()),
         faults,
     }

@@ -58,7 +58,7 @@ impl Member {
     }
 
     /// Its identity, whatever the version of its kind.
-    pub(crate) fn key(&self) -> (GroupKind, Option<&str>, &str) {
+    pub(crate) fn key(&self) -> Key<'_> {
         (self.kind(), self.live.namespace(), self.live.name())
     }
 }
@@ -76,15 +76,37 @@ pub(crate) fn set_of(object: &Value) -> Option<&str> {
     object["metadata"]["labels"][marks::PART_OF].as_str()
 }
 
-/// Lists the members, sorted by kind, namespace and name. Kinds that are not
-/// served are left out: [`super::gone`] has judged them.
+/// The identity of an object, whatever the version of its kind.
+pub(crate) type Key<'object> = (GroupKind, Option<&'object str>, &'object str);
+
+/// Whom the lists have found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Census {
+    /// The members that are none of the targets, sorted by kind, namespace and name.
+    pub others: Vec<Member>,
+    /// How many members there are, targets among them, without those that a
+    /// controller made.
+    pub total: usize,
+}
+
+/// What is listed.
+#[derive(Clone, Copy)]
+pub(crate) struct Search<'run> {
+    pub(crate) id: &'run str,
+    pub(crate) reach: &'run Reach,
+    pub(crate) part: Part,
+    /// Objects that are counted and let go of at once: a set may be large.
+    pub(crate) targets: &'run HashSet<Key<'run>>,
+}
+
+/// Lists the members. Kinds that are not served are left out: [`super::gone`]
+/// has judged them.
 pub(crate) async fn list(
     cluster: &Cluster,
     catalog: &Catalog,
-    id: &str,
-    reach: &Reach,
-    part: Part,
-) -> Result<Vec<Member>, SetError> {
+    search: Search<'_>,
+) -> Result<Census, SetError> {
+    let reach = search.reach;
     let places = reach.kinds.iter().filter_map(|kind| {
         let known = catalog.by_group_kind(&kind.group, &kind.kind)?;
         let namespaces: Vec<Option<&str>> = if known.namespaced {
@@ -102,44 +124,66 @@ pub(crate) async fn list(
                 .map(move |namespace| (&known.resource, namespace)),
         )
     });
-    let lists: Vec<Vec<Member>> = stream::iter(places.flatten())
-        .map(|(resource, namespace)| list_one(cluster, id, resource, namespace, part))
+    let lists: Vec<Found> = stream::iter(places.flatten())
+        .map(|(resource, namespace)| list_one(cluster, search, resource, namespace))
         .buffer_unordered(CONCURRENCY)
         .try_collect()
         .await?;
-    let mut members: Vec<_> = lists.into_iter().flatten().collect();
-    members.sort_by(|one, other| one.key().cmp(&other.key()));
     // Some objects are served under two groups, such as events.
-    let mut seen = HashSet::new();
-    members.retain(|member| seen.insert(member.live.uid().to_owned()));
-    Ok(members)
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut total = 0;
+    let mut others = Vec::new();
+    for found in lists {
+        total += found.targets.len();
+        seen.extend(found.targets);
+        others.extend(found.others);
+    }
+    others.retain(|member| seen.insert(member.live.uid().to_owned()));
+    others.sort_by(|one, other| one.key().cmp(&other.key()));
+    total += others
+        .iter()
+        .filter(|member| member.controller().is_none())
+        .count();
+    Ok(Census { others, total })
+}
+
+/// The members of one kind and namespace.
+#[derive(Default)]
+struct Found {
+    /// UIDs of targets.
+    targets: Vec<String>,
+    others: Vec<Member>,
 }
 
 async fn list_one(
     cluster: &Cluster,
-    id: &str,
+    search: Search<'_>,
     resource: &ApiResource,
     namespace: Option<&str>,
-    part: Part,
-) -> Result<Vec<Member>, SetError> {
-    let selector = live::query_value(&format!("{}={id}", marks::PART_OF));
+) -> Result<Found, SetError> {
+    let selector = live::query_value(&format!("{}={}", marks::PART_OF, search.id));
     let query = format!("labelSelector={selector}");
     let mut beginnings = 1;
     loop {
-        let mut members = Vec::new();
+        let mut found = Found::default();
         let take = |live| {
-            members.push(Member {
+            let member = Member {
                 live,
                 resource: resource.clone(),
-            });
+            };
+            if search.targets.contains(&member.key()) {
+                found.targets.push(member.live.uid().to_owned());
+            } else {
+                found.others.push(member);
+            }
         };
-        match live::list_part(cluster, resource, namespace, &query, part, take).await {
-            Ok(()) => return Ok(members),
+        match live::list_part(cluster, resource, namespace, &query, search.part, take).await {
+            Ok(()) => return Ok(found),
             Err(RequestError::Status(status)) if status.code == 410 && beginnings < BEGINNINGS => {
                 beginnings += 1;
             }
             // A definition may have gone since discovery; its objects went with it.
-            Err(RequestError::Status(status)) if status.code == 404 => return Ok(Vec::new()),
+            Err(RequestError::Status(status)) if status.code == 404 => return Ok(Found::default()),
             Err(error) => return Err(refusal(resource, namespace, &error)),
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    SetError,
+    Access, SetError,
     marks::{ID, KINDS, NAMESPACES, RESOURCES, TOOLING},
     parent::Parent,
     reach::{GroupKind, Reach, parts},
@@ -29,8 +29,10 @@ pub(crate) struct Record {
 /// The order of [`Record::annotations`].
 pub(crate) const ANNOTATIONS: [&str; 4] = [TOOLING, KINDS, NAMESPACES, RESOURCES];
 
-/// Reads the metadata of a live parent. With `discover`, a parent that does not
-/// say which kinds it holds may hold any that can be listed, as KEP-3659 has it.
+/// Reads the metadata of a live parent. Unless it is to be changed as it is, a
+/// parent that does not say which kinds it holds may hold any that can be
+/// listed, as KEP-3659 has it; and adopting makes a parent of an unmarked
+/// custom resource, whose kind is made for that.
 ///
 /// # Errors
 /// It is no parent, the parent of another set, or its annotations cannot be read.
@@ -38,17 +40,40 @@ pub(crate) fn record(
     parent: &Parent,
     object: &Value,
     catalog: &Catalog,
-    discover: bool,
+    access: Access,
 ) -> Result<Record, SetError> {
     let refuse = |reason: String| SetError::Parent {
-        parent: parent.clone(),
+        parent: Box::new(parent.clone()),
         reason,
     };
     let metadata = &object["metadata"];
     let text = |part: &str, key: &str| metadata[part][key].as_str().map(str::to_owned);
     let annotations = ANNOTATIONS.map(|key| text("annotations", key));
     let [tooling, kinds, namespaces, resources] = &annotations;
+    let uid = metadata["uid"].as_str().unwrap_or_default().to_owned();
+    let version = metadata["resourceVersion"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let unmarked = tooling.is_none() && text("labels", ID).is_none() && !parent.is_built_in();
+    if unmarked && access == Access::Adopt {
+        return Ok(Record {
+            tooling: Tooling::own(),
+            reach: Reach {
+                namespaces: parent.namespace.clone().into_iter().collect(),
+                ..Reach::default()
+            },
+            uid,
+            version,
+            annotations,
+        });
+    }
     let Some(tooling) = tooling else {
+        if unmarked {
+            return Err(refuse(
+                "it is not marked as a parent yet; --adopt makes it one".to_owned(),
+            ));
+        }
         return Err(refuse(format!(
             "the object exists, but no tool has made it a parent (annotation {TOOLING}); use another name, so that nothing of it is overwritten"
         )));
@@ -78,7 +103,7 @@ pub(crate) fn record(
                 ))),
             })
             .collect::<Result<_, _>>()?,
-        (None, None) if discover => catalog.deletable().map(|known| GroupKind::from(&known.resource)).collect(),
+        (None, None) if access != Access::Change => catalog.deletable().map(|known| GroupKind::from(&known.resource)).collect(),
         (None, None) => {
             return Err(refuse(format!(
                 "its annotation {KINDS} is missing, so nobody knows which kinds the set holds; add it, or let --adopt look at every kind that can be listed"
@@ -95,11 +120,8 @@ pub(crate) fn record(
                 .chain(parent.namespace.clone())
                 .collect(),
         },
-        uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
-        version: metadata["resourceVersion"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
+        uid,
+        version,
         annotations,
     })
 }
@@ -120,7 +142,7 @@ mod tests {
     }
 
     fn catalog() -> Catalog {
-        Catalog::of(&[
+        Catalog::of_names(&[
             ("", "v1", "ConfigMap", "configmaps", true),
             ("apps", "v1", "Deployment", "deployments", true),
         ])
@@ -145,14 +167,14 @@ mod tests {
     }
 
     fn fails(changes: &[(&str, Value)]) -> String {
-        record(&parent(), &object(changes), &catalog(), false)
+        record(&parent(), &object(changes), &catalog(), Access::Change)
             .unwrap_err()
             .to_string()
     }
 
     #[test]
     fn a_sound_parent_is_read() {
-        let found = record(&parent(), &object(&[]), &catalog(), false).unwrap();
+        let found = record(&parent(), &object(&[]), &catalog(), Access::Change).unwrap();
         assert_eq!(found.tooling.to_string(), "kubectl/v1.35.4");
         assert_eq!(found.reach.kinds_text(), "ConfigMap,Deployment.apps");
         assert_eq!(found.reach.namespaces_text(None), "a,b,test");
@@ -171,7 +193,7 @@ mod tests {
                 json!(null),
             ),
         ];
-        let found = record(&parent(), &object(&changes), &catalog(), false).unwrap();
+        let found = record(&parent(), &object(&changes), &catalog(), Access::Change).unwrap();
         assert!(found.reach.kinds.is_empty());
         assert_eq!(found.reach.namespaces_text(None), "test");
     }
@@ -211,7 +233,7 @@ mod tests {
             &parent(),
             &object(&older("configmaps,deployments.apps")),
             &catalog(),
-            false,
+            Access::Change,
         )
         .unwrap();
         assert_eq!(found.reach.kinds_text(), "ConfigMap,Deployment.apps");
@@ -220,7 +242,7 @@ mod tests {
                 .contains("widgets.example.com, which the cluster does not serve")
         );
         assert!(fails(std::slice::from_ref(&kinds)).contains("let --adopt look at every kind"));
-        let found = record(&parent(), &object(&[kinds]), &catalog(), true).unwrap();
+        let found = record(&parent(), &object(&[kinds]), &catalog(), Access::Adopt).unwrap();
         assert_eq!(found.reach.kinds.len(), 2);
     }
 }

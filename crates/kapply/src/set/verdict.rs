@@ -1,12 +1,12 @@
 //! What happens to members that are not in the input any more: most go, some
 //! are kept, and a guard refuses what would hurt most if it were a mistake.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::{
     guard::{self, AllowPrune},
     marks,
-    members::Member,
+    members::{Census, Member},
     parent::Parent,
     reach::{GroupKind, parts},
 };
@@ -15,29 +15,17 @@ use crate::{
     resolve::Target,
 };
 
-/// Judges every member that is no target. Members that a controller made are
-/// not counted: they go with their owner.
+/// Judges every member that is no target.
 #[must_use]
 pub fn verdicts(
-    members: Vec<Member>,
+    census: Census,
     targets: &[Target],
     parent: &Parent,
     allow: &AllowPrune,
 ) -> Vec<Prune> {
-    let wanted: HashSet<_> = targets
-        .iter()
-        .map(|target| {
-            let kind = GroupKind::from(&target.resource);
-            (kind, target.namespace.as_deref(), target.object.name())
-        })
-        .collect();
-    let total = members
-        .iter()
-        .filter(|member| member.controller().is_none())
-        .count();
-    let mut prunes: Vec<Prune> = members
+    let mut prunes: Vec<Prune> = census
+        .others
         .into_iter()
-        .filter(|member| !wanted.contains(&member.key()))
         .map(|member| {
             let verdict = judge(&member, parent, allow);
             Prune {
@@ -48,11 +36,11 @@ pub fn verdicts(
         })
         .collect();
     keep_what_holds_others(&mut prunes, targets);
-    guard::refuse_most(&mut prunes, total, allow);
+    guard::refuse_most(&mut prunes, census.total, allow);
     prunes
 }
 
-/// How much of a set is pruned, as far as the object alone tells.
+/// What the object alone tells.
 fn judge(member: &Member, parent: &Parent, allow: &AllowPrune) -> Verdict {
     if let Some(controller) = member.controller() {
         return Verdict::Keep(format!("{controller} made it and takes care of it"));
@@ -196,14 +184,38 @@ mod tests {
         }
     }
 
+    /// What the lists would find.
+    fn census(members: Vec<Member>, targets: &[Target]) -> Census {
+        let total = members
+            .iter()
+            .filter(|member| member.controller().is_none())
+            .count();
+        let is_target = |member: &Member| {
+            targets.iter().any(|target| {
+                let kind = GroupKind::from(&target.resource);
+                (kind, target.namespace.as_deref(), target.object.name()) == member.key()
+            })
+        };
+        let others = members
+            .into_iter()
+            .filter(|member| !is_target(member))
+            .collect();
+        Census { others, total }
+    }
+
     /// The verdicts by name, with nothing counted against the half.
     fn judged(members: Vec<Member>, targets: &[Target], allow: &[Allow]) -> Vec<(String, Verdict)> {
         let mut allow = allow.to_vec();
         allow.push(Allow::Most);
-        verdicts(members, targets, &parent(), &AllowPrune(allow))
-            .into_iter()
-            .map(|prune| (prune.live.name().to_owned(), prune.verdict))
-            .collect()
+        verdicts(
+            census(members, targets),
+            targets,
+            &parent(),
+            &AllowPrune(allow),
+        )
+        .into_iter()
+        .map(|prune| (prune.live.name().to_owned(), prune.verdict))
+        .collect()
     }
 
     fn map(name: &str) -> Member {
@@ -214,14 +226,6 @@ mod tests {
     fn what_left_the_input_goes_and_targets_are_not_judged() {
         let found = judged(vec![map("a"), map("b")], &[target(&map("b"))], &[]);
         assert_eq!(found, [("a".to_owned(), Verdict::Delete)]);
-        // The version of the kind is no part of an object's identity, its namespace is.
-        let mut newer = target(&map("a"));
-        newer.resource.version = "v2".into();
-        let elsewhere = member("ConfigMap", Some("other"), "a", &Value::Null);
-        assert_eq!(
-            judged(vec![map("a"), elsewhere], &[newer], &[]),
-            [("a".to_owned(), Verdict::Delete)]
-        );
     }
 
     #[test]
@@ -298,7 +302,7 @@ mod tests {
     fn more_than_half_is_refused_and_owned_members_do_not_count() {
         let none = AllowPrune::default();
         let going = |members: Vec<Member>, targets: &[Target], allow: &AllowPrune| {
-            let prunes = verdicts(members, targets, &parent(), allow);
+            let prunes = verdicts(census(members, targets), targets, &parent(), allow);
             prunes
                 .iter()
                 .filter(|prune| prune.verdict == Verdict::Delete)

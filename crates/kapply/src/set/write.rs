@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Map, Value, json};
 
 use super::{
-    ApplySet, SetError,
+    Access, ApplySet, SetError,
     marks::ID,
     reach::Reach,
     record::{ANNOTATIONS, record},
@@ -34,6 +34,15 @@ pub struct WriteOptions<'run> {
     pub field_manager: &'run str,
 }
 
+/// What came of widening.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Widened {
+    /// What the reader should know.
+    pub notes: Vec<String>,
+    /// Index of the target that had to be made first: the parent's namespace.
+    pub made: Option<usize>,
+}
+
 /// Why one write did not succeed.
 enum Obstacle {
     /// The parent is not what was read before.
@@ -45,7 +54,7 @@ enum Obstacle {
 impl ApplySet {
     /// Makes the parent name everything that it names now and everything that
     /// the targets need; makes the parent itself, and its namespace if that is a
-    /// target. Gives back what the reader should know.
+    /// target.
     ///
     /// # Errors
     /// The parent cannot be written; nothing may be applied then.
@@ -55,8 +64,8 @@ impl ApplySet {
         catalog: &Catalog,
         targets: &[Target],
         options: WriteOptions<'_>,
-    ) -> Result<Vec<String>, SetError> {
-        let mut notes = Vec::new();
+    ) -> Result<Widened, SetError> {
+        let mut widened = Widened::default();
         for _ in 0..TRIES {
             let reach = self.reach.union(&Reach::of(targets));
             match self
@@ -65,35 +74,36 @@ impl ApplySet {
                     &reach,
                     &Tooling::own(),
                     options.dry_run,
-                    &mut notes,
+                    &mut widened.notes,
                 )
                 .await
             {
-                Ok(()) => return Ok(notes),
+                Ok(()) => return Ok(widened),
                 // Whatever the other run has added stays in.
                 Err(Obstacle::Moved) => self.refresh(cluster, catalog).await?,
                 Err(Obstacle::NoNamespace) => {
                     let namespace = self.parent.namespace.clone().unwrap_or_default();
-                    let Some(target) = namespace_target(targets, &namespace) else {
+                    let Some(index) = namespace_target(targets, &namespace) else {
                         return Err(SetError::NoNamespace {
-                            parent: self.parent.clone(),
+                            parent: Box::new(self.parent.clone()),
                             namespace,
                         });
                     };
                     if options.dry_run {
-                        notes.push(format!(
+                        widened.notes.push(format!(
                             "{} not checked: namespace {namespace} is created by this input",
                             self.parent
                         ));
-                        return Ok(notes);
+                        return Ok(widened);
                     }
-                    make_namespace(cluster, target, options.field_manager).await?;
+                    make_namespace(cluster, &targets[index], options.field_manager).await?;
+                    widened.made = Some(index);
                 }
                 Err(Obstacle::Failed(error)) => return Err(self.cannot_write(&error)),
             }
         }
         Err(SetError::Raced {
-            parent: self.parent.clone(),
+            parent: Box::new(self.parent.clone()),
         })
     }
 
@@ -118,7 +128,8 @@ impl ApplySet {
                 .write(cluster, &remaining, tooling, dry_run, &mut notes)
                 .await
             {
-                Ok(()) => return Ok(notes),
+                // In a dry run, or with its namespace, the parent may be gone.
+                Ok(()) | Err(Obstacle::NoNamespace) => return Ok(notes),
                 Err(Obstacle::Moved) => {
                     let before = self
                         .record
@@ -131,17 +142,15 @@ impl ApplySet {
                         .map(|record| record.annotations.clone());
                     if before != after {
                         return Err(SetError::Raced {
-                            parent: self.parent.clone(),
+                            parent: Box::new(self.parent.clone()),
                         });
                     }
                 }
-                // In a dry run, or with its namespace, the parent may be gone.
-                Err(Obstacle::NoNamespace) => return Ok(notes),
                 Err(Obstacle::Failed(error)) => return Err(self.cannot_write(&error)),
             }
         }
         Err(SetError::Raced {
-            parent: self.parent.clone(),
+            parent: Box::new(self.parent.clone()),
         })
     }
 
@@ -259,7 +268,7 @@ impl ApplySet {
     async fn refresh(&mut self, cluster: &Cluster, catalog: &Catalog) -> Result<(), SetError> {
         let found = self.parent.read(cluster).await?;
         self.record = match found {
-            Some(Live { value }) => Some(record(&self.parent, &value, catalog, true)?),
+            Some(Live { value }) => Some(record(&self.parent, &value, catalog, Access::Adopt)?),
             None => None,
         };
         if let Some(record) = &self.record {
@@ -300,8 +309,8 @@ fn obstacle(error: RequestError) -> Obstacle {
     }
 }
 
-fn namespace_target<'targets>(targets: &'targets [Target], name: &str) -> Option<&'targets Target> {
-    targets.iter().find(|target| {
+fn namespace_target(targets: &[Target], name: &str) -> Option<usize> {
+    targets.iter().position(|target| {
         let object = &target.object;
         object.kind() == "Namespace" && object.group().is_empty() && object.name() == name
     })

@@ -14,7 +14,7 @@ use crate::problem::{File, Problem};
 /// What a URL may send, in bytes.
 const MAX_BYTES: u64 = 32 << 20;
 /// How long it may take, from the first request to the last byte.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// How often it may point elsewhere.
 const MAX_REDIRECTS: usize = 5;
 
@@ -77,7 +77,7 @@ fn client() -> reqwest::Result<Client> {
     Client::builder()
         .user_agent(concat!("kapply/", env!("CARGO_PKG_VERSION")))
         .timeout(TIMEOUT)
-        .redirect(Policy::custom(|attempt| redirect(attempt)))
+        .redirect(Policy::custom(redirect))
         .build()
 }
 

@@ -10,7 +10,6 @@ use futures::{
     FutureExt as _, Stream, StreamExt as _,
     stream::{self, SelectAll},
 };
-use http::Request;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -20,15 +19,13 @@ use super::{
     creation,
     event::{self, Event},
     feed::{self, Feed, FeedKey},
+    lookup,
     options::Terms,
     pods::{self, Learnt, Neighbourhood},
     readiness,
     trouble::{Gravity, Trouble},
 };
-use crate::{
-    connect::{Cluster, Retry},
-    resolve::Target,
-};
+use crate::{connect::Cluster, resolve::Target};
 
 type Updates = Pin<Box<dyn Stream<Item = feed::Update> + Send>>;
 
@@ -93,7 +90,7 @@ impl<'run> Watch<'run> {
             shown_by,
             explained_by: BTreeMap::new(),
             late_binding: if has_claims {
-                late_binding_classes(cluster).await
+                lookup::late_binding_classes(cluster).await
             } else {
                 Vec::new()
             },
@@ -292,7 +289,7 @@ impl<'run> Watch<'run> {
             for trouble in &judgement.troubles {
                 if trouble.reason == "Unschedulable"
                     && trouble.gravity == Gravity::Fatal
-                    && is_node_coming(self.cluster, target, &trouble.uid).await
+                    && lookup::is_node_coming(self.cluster, target, &trouble.uid).await
                 {
                     is_coming |= self.learnt.node_is_coming.insert(trouble.uid.clone());
                 }
@@ -302,7 +299,7 @@ impl<'run> Watch<'run> {
     }
 
     /// Whether a deployment's deadline passed before this run: what was applied
-    /// since, such as its ConfigMap, may help it yet.
+    /// since, such as a config map, may help it yet.
     fn is_late_of_before(&self, live: &Value) -> bool {
         let conditions = live.pointer("/status/conditions").and_then(Value::as_array);
         conditions.into_iter().flatten().any(|condition| {
@@ -371,40 +368,4 @@ fn paused(target: &Target, status: Status) -> Status {
         "the rollout is paused (spec.paused): {}; go on with: kubectl rollout resume",
         status.message
     ))
-}
-
-/// Whether cluster-autoscaler or Karpenter has promised a node for a pod.
-async fn is_node_coming(cluster: &Cluster, target: &Target, uid: &str) -> bool {
-    let namespace = target.namespace.as_deref().unwrap_or_default();
-    let path =
-        format!("/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.uid%3D{uid}");
-    let events = list(cluster, &path).await;
-    events
-        .iter()
-        .any(|event| event["reason"] == "TriggeredScaleUp" || event["reason"] == "Nominated")
-}
-
-/// Names of the storage classes with `WaitForFirstConsumer`; none if they cannot be read.
-async fn late_binding_classes(cluster: &Cluster) -> Vec<String> {
-    let classes = list(cluster, "/apis/storage.k8s.io/v1/storageclasses").await;
-    classes
-        .iter()
-        .filter(|class| class["volumeBindingMode"] == "WaitForFirstConsumer")
-        .filter_map(|class| class.pointer("/metadata/name")?.as_str().map(str::to_owned))
-        .collect()
-}
-
-/// The items of a list; none if it cannot be read.
-async fn list(cluster: &Cluster, path: &str) -> Vec<Value> {
-    let Ok(request) = Request::get(path).body(Vec::new()) else {
-        return Vec::new();
-    };
-    let Ok(reply) = cluster.send(&request, Retry::Transient).await else {
-        return Vec::new();
-    };
-    let mut list: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    match list["items"].take() {
-        Value::Array(items) => items,
-        _ => Vec::new(),
-    }
 }

@@ -32,8 +32,8 @@ fn complaint(char: char) -> Option<String> {
     let code = u32::from(char);
     match char {
         // c-printable of the YAML specification, without what is listed below.
-        '\t' | '\r' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' => None,
-        '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => None,
+        '\t' | '\r' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}'
+        | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'.. => None,
         '\u{85}' | '\u{2028}' | '\u{2029}' => Some(format!(
             "the character U+{code:04X} ends a line for some readers and not for others; write it as \\u{code:04x} in double quotes"
         )),

@@ -1,7 +1,10 @@
 //! What is not as it was planned, object by object. What is done already is no
 //! difference: an apply of a plan that was killed is finished by the next.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::HashMap,
+    fmt::{self, Write as _},
+};
 
 use serde_json::Value;
 
@@ -195,10 +198,12 @@ fn changes_moved(planned: &[Change], now: &[Change]) -> String {
 fn some_of(mut fields: Vec<String>) -> String {
     let more = fields.len().saturating_sub(MAX_FIELDS);
     fields.truncate(MAX_FIELDS);
+    let mut text = fields.join("; ");
     if more > 0 {
-        fields.push(format!("and {more} fields more"));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "; and {more} fields more");
     }
-    fields.join("; ")
+    text
 }
 
 fn name(change: &Change) -> &str {
