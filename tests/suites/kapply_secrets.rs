@@ -20,18 +20,14 @@ fn forms() -> Vec<String> {
     let mut forms = vec![STANDARD.encode(LINES.join("\"\n"))];
     for value in values {
         let bytes: Vec<_> = value.bytes().map(|byte| byte.to_string()).collect();
-        let hex = value
-            .bytes()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<Vec<_>>()
-            .concat();
+        let hex: Vec<_> = value.bytes().map(|byte| format!("{byte:02x}")).collect();
         forms.extend([
             value.to_owned(),
             STANDARD.encode(value),
             STANDARD_NO_PAD.encode(value),
             STANDARD.encode(STANDARD.encode(value)),
             bytes.join(" "),
-            hex,
+            hex.concat(),
         ]);
     }
     // A part gives a value away as well.
