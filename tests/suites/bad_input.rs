@@ -63,10 +63,20 @@ fn an_unknown_field_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn an_invalid_object_is_refused_with_the_servers_reason() {
-    let bad =
-        "apiVersion: v1\nkind: Service\nmetadata:\n  name: s\nspec:\n  ports: [{port: 99999}]\n";
-    refused("invalid", bad, &["99999", "stack.yaml:8"]);
+fn an_invalid_update_is_told_in_the_servers_words_and_nothing_changes() {
+    let shared = Shared::get();
+    let namespace = Namespace::create(&shared, "invalid");
+    let service = |port: u32| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: s\nspec:\n  ports: [{{port: {port}}}]\n"
+        )
+    };
+    let words = ["apply", "-n", &namespace.name, "-f", "-"];
+    shared.kapply(&words, &service(80)).exits(0);
+    shared
+        .kapply(&words, &format!("{GOOD}---\n{}", service(99999)))
+        .fails_naming(2, &["99999", "stdin:8"]);
+    assert!(!is_there(&shared, &namespace), "half of it was applied");
 }
 
 #[test]
