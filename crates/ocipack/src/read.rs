@@ -10,6 +10,10 @@ mod store;
 mod tape;
 mod verify;
 
+pub(crate) use document::MAX_DOCUMENT;
+pub(crate) use image::{
+    DOCKER_LIST, DOCKER_MANIFEST_TYPE, Image, is_attestation, is_config, is_index, is_manifest,
+};
 pub use inspect::{EntrySummary, ImageSummary, LayerSummary, Summary};
 pub use source::{ReadError, Source};
 pub use verify::{Problem, Verification};

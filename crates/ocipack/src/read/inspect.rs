@@ -8,6 +8,7 @@ use super::image::{Image, platform};
 use super::layer;
 use super::source::{ReadError, Source};
 use super::tape::Member;
+use crate::compression::Format;
 
 /// Entries listed of one layer; further ones are counted.
 const MAX_LISTED: usize = 10_000;
@@ -92,10 +93,10 @@ fn summarize(source: &Source, image: &Image) -> Result<ImageSummary, ReadError> 
     for descriptor in image.document.layers() {
         let damaged =
             |problem: String| source.damaged(format!("layer {} {problem}", descriptor.digest()));
-        let gzip = layer::is_gzip(descriptor.media_type()).map_err(damaged)?;
+        let format = Format::of(descriptor.media_type()).map_err(damaged)?;
         let blob = open_blob(&source.store, descriptor).map_err(damaged)?;
         let (mut entries, mut entries_omitted) = (Vec::new(), 0);
-        let content = layer::read(blob, gzip, |member| {
+        let content = layer::read(blob, format, |member, _| {
             if entries.len() < MAX_LISTED {
                 entries.push(entry(member));
             } else {
