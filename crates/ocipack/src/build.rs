@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use object::read::ReadCache;
 use oci_spec::image::{Config, Descriptor, Digest, MediaType};
 
-use base::{Base, BaseImage};
 pub use base::BaseError;
+use base::{Base, BaseImage};
 pub use cargo::{CargoError, annotations as cargo_annotations};
 pub use epoch::{Epoch, EpochError};
 pub(crate) use layer::header;

@@ -217,11 +217,16 @@ mod tests {
 
     #[test]
     fn levels_are_within_their_range() {
-        assert_eq!("gzip".parse::<Compression>().unwrap(), Compression::default());
+        assert_eq!(
+            "gzip".parse::<Compression>().unwrap(),
+            Compression::default()
+        );
         for good in ["none", "gzip:0", "zstd", "zstd:19"] {
             assert!(good.parse::<Compression>().is_ok(), "{good}");
         }
-        for bad in ["", "none:1", "gzip:", "gzip:10", "zstd:0", "zstd:20", "zstd:+3", "xz"] {
+        for bad in [
+            "", "none:1", "gzip:", "gzip:10", "zstd:0", "zstd:20", "zstd:+3", "xz",
+        ] {
             assert!(bad.parse::<Compression>().is_err(), "{bad:?} was taken");
         }
     }

@@ -30,6 +30,7 @@
 mod build;
 mod compression;
 mod content;
+mod diff;
 mod digest;
 mod graph;
 pub mod load;
@@ -39,6 +40,7 @@ pub mod read;
 mod reference;
 pub mod registry;
 pub mod transfer;
+mod unpack;
 mod write;
 
 pub use build::{
@@ -46,8 +48,10 @@ pub use build::{
     ImageSpec, cargo_annotations,
 };
 pub use compression::{Compression, CompressionError};
+pub use diff::{Difference, diff};
 pub use name::{Name, NameError};
 pub use oci_spec::image::Digest;
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError};
+pub use unpack::{UnpackError, UnpackOptions, Unpacked};
 pub use write::WriteError;

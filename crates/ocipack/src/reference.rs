@@ -129,9 +129,20 @@ mod tests {
             assert_eq!(text.parse::<Reference>().unwrap().to_string(), full);
         }
         let both: Reference = format!("web:1@{digest}").parse().unwrap();
-        assert_eq!((both.tag(), both.digest().unwrap().as_ref()), (Some("1"), &*digest));
+        assert_eq!(
+            (both.tag(), both.digest().unwrap().as_ref()),
+            (Some("1"), &*digest)
+        );
         let sha512 = format!("web@sha512:{}", "a".repeat(128));
-        for bad in ["", "web", "localhost:5000/web", "layout/", "./web", "Web:1", &sha512] {
+        for bad in [
+            "",
+            "web",
+            "localhost:5000/web",
+            "layout/",
+            "./web",
+            "Web:1",
+            &sha512,
+        ] {
             assert!(bad.parse::<Reference>().is_err(), "{bad:?} was taken");
         }
     }

@@ -4,6 +4,7 @@
 //! it is there: tags come after digests, and index.json after blobs.
 
 mod against;
+mod inspect;
 mod origin;
 mod target;
 
@@ -189,7 +190,10 @@ impl<'a> Tally<'a> {
     }
 
     fn blob(&self, digest: &Digest, size: u64, how: Moved) {
-        let mut counts = self.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut counts = self
+            .counts
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         counts[how as usize] += 1;
         if how != Moved::Copied {
             self.progress.moved(size);

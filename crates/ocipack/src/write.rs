@@ -25,7 +25,7 @@ use crate::read::{ReadError, Source};
 /// The content of the file that makes a directory a layout (image-layout.md, "oci-layout File").
 pub(crate) const OCI_LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 /// Temporary files start so: one that a killed run left is known as ours.
-const TEMPORARY_PREFIX: &str = ".ocipack-";
+pub(crate) const TEMPORARY_PREFIX: &str = ".ocipack-";
 const OUTPUT_MODE: u32 = 0o644;
 
 /// Why an image was not written.

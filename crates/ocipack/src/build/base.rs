@@ -53,7 +53,10 @@ impl Base {
         let images = source.images()?;
         let digest = source.digest()?.to_string();
         let mut annotations = BTreeMap::from([(ANNOTATION_BASE_IMAGE_DIGEST.to_owned(), digest)]);
-        let name = spec.name.as_deref().map_or_else(|| source.name(), |name| Ok(Some(name)))?;
+        let name = spec
+            .name
+            .as_deref()
+            .map_or_else(|| source.name(), |name| Ok(Some(name)))?;
         if let Some(name) = name {
             annotations.insert(ANNOTATION_BASE_IMAGE_NAME.to_owned(), name.to_owned());
         }
@@ -70,7 +73,9 @@ impl Base {
             let variant = image.config.variant().as_deref();
             *image.config.os() == Os::Linux
                 && image.config.architecture().to_string() == platform.architecture()
-                && (variant == platform.variant() || variant.is_none() || platform.variant().is_none())
+                && (variant == platform.variant()
+                    || variant.is_none()
+                    || platform.variant().is_none())
         };
         let Some(image) = self.images.iter().find(fits) else {
             let found: Vec<String> = self.images.iter().map(Image::platform).collect();
@@ -82,8 +87,10 @@ impl Base {
         };
         let mut layers = Vec::new();
         for descriptor in image.document.layers() {
-            let damaged =
-                |problem| self.source.damaged(format!("layer {} {problem}", descriptor.digest()));
+            let damaged = |problem| {
+                self.source
+                    .damaged(format!("layer {} {problem}", descriptor.digest()))
+            };
             let format = Format::of(descriptor.media_type()).map_err(damaged)?;
             let section = self.source.section(descriptor)?;
             let found = digest_of(section.clone()).map_err(|error| damaged(error.to_string()))?;
@@ -91,7 +98,13 @@ impl Base {
                 return Err(damaged(format!("has the content of {found}")).into());
             }
             let content = Content::Section(section);
-            layers.push((format.media_type(), Blob { digest: found, content }));
+            layers.push((
+                format.media_type(),
+                Blob {
+                    digest: found,
+                    content,
+                },
+            ));
         }
         Ok(BaseImage {
             config: image.config.clone(),

@@ -48,14 +48,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let member = folder.path().join("member");
         fs::create_dir_all(member.join("src")).unwrap();
-        let workspace = "[workspace]\nmembers = ['member']\n[workspace.package]\nversion = '1.2.3'\n";
+        let workspace =
+            "[workspace]\nmembers = ['member']\n[workspace.package]\nversion = '1.2.3'\n";
         fs::write(folder.path().join("Cargo.toml"), workspace).unwrap();
         let package = "[package]\nname = 'p'\nversion.workspace = true\nlicense = 'MIT'\n";
         fs::write(member.join("Cargo.toml"), package).unwrap();
         let expected = [(ANNOTATION_VERSION, "1.2.3"), (ANNOTATION_LICENSES, "MIT")];
         assert_eq!(
             annotations(&member.join("Cargo.toml")).unwrap(),
-            expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+            expected
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into()
         );
         let error = annotations(&folder.path().join("Cargo.toml")).unwrap_err();
         assert!(error.to_string().contains("of a workspace"), "{error}");

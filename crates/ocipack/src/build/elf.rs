@@ -168,7 +168,11 @@ pub(crate) mod tests {
         }
         // A static-pie: PT_DYNAMIC without DT_NEEDED.
         assert_eq!(
-            check(&with_segment(2, &[tag(5), tag(0)].concat())[..], &amd64, false),
+            check(
+                &with_segment(2, &[tag(5), tag(0)].concat())[..],
+                &amd64,
+                false
+            ),
             Ok(())
         );
     }

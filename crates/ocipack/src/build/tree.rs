@@ -89,7 +89,10 @@ mod tests {
             "/a/b", "/a", "/a/b/c", "/", "", "a", "/x/../y", "/x//y", "/x/", "/x/.", "/x\ny",
             "/.wh.a",
         ] {
-            assert!(tree.add(bad, 0o644, Vec::new().into()).is_err(), "{bad:?} was taken");
+            assert!(
+                tree.add(bad, 0o644, Vec::new().into()).is_err(),
+                "{bad:?} was taken"
+            );
         }
     }
 }

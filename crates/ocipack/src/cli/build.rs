@@ -6,7 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use ocipack::{BaseSpec, Compression, ExtraFile, ImageSpec, Platform, cargo_annotations};
+use ocipack::registry::Options;
+use ocipack::transfer::Location;
+use ocipack::{
+    BaseSpec, Compression, ExtraFile, ImageSpec, Platform, Reference, cargo_annotations,
+};
+
+use super::transfer::{self, Fetched, RegistryArgs};
 
 /// <https://github.com/opencontainers/image-spec/blob/main/annotations.md>
 const REVISION: &str = "org.opencontainers.image.revision";
@@ -89,13 +95,17 @@ pub(crate) struct BuildArgs {
     /// Where to write: FILE.tar for an archive, anything else for a layout directory
     #[arg(short, long, value_name = "DIR|FILE.tar")]
     output: PathBuf,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 pub(crate) fn run(arguments: BuildArgs) -> anyhow::Result<()> {
     let output = arguments.output.clone();
+    let options = arguments.registry.options();
     let mut spec = spec(arguments)?;
     // Its layers stay readable when the directory is gone again.
-    let _pulled = spec.base.as_mut().map(fetch_base).transpose()?;
+    let fetch = |base| fetch_base(base, options);
+    let _fetched = spec.base.as_mut().map(fetch).transpose()?;
     let built = spec.build_in(scratch(&output))?;
     if output
         .extension()
@@ -118,6 +128,29 @@ pub(crate) fn run(arguments: BuildArgs) -> anyhow::Result<()> {
     );
     writeln!(io::stdout(), "{}", built.digest())?;
     Ok(())
+}
+
+/// The name of a base image that is in a registry.
+fn registry_name(base: &BaseSpec) -> Option<Reference> {
+    base.path.to_str()?.parse().ok()
+}
+
+/// Brings a base image from its registry.
+fn fetch_base(base: &mut BaseSpec, options: Options) -> anyhow::Result<Option<Fetched>> {
+    let Some(reference) = registry_name(base) else {
+        return Ok(None);
+    };
+    if reference.digest().is_none() {
+        bail!(
+            "base image {reference} can change under its tag; give its digest, as in {}@$(ocipack digest {reference})",
+            format_args!("{}/{}", reference.registry(), reference.repository())
+        );
+    }
+    let name = reference.to_string();
+    let fetched = transfer::fetch(&Location::Remote(reference), options)?;
+    base.path.clone_from(&fetched.path);
+    base.name = Some(name);
+    Ok(Some(fetched))
 }
 
 /// Where the layers lie until they are written: on the disk that the image goes to.

@@ -51,10 +51,12 @@ pub struct LayerSummary {
     pub media_type: String,
     /// Bytes as stored.
     pub size: u64,
-    /// Bytes uncompressed.
-    pub uncompressed_size: u64,
-    /// The first entries, in their order.
-    pub entries: Vec<EntrySummary>,
+    /// Bytes uncompressed; only known of a layer that is on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncompressed_size: Option<u64>,
+    /// The first entries, in their order; only of a layer that is on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<EntrySummary>>,
     /// How many more there are.
     pub entries_omitted: u64,
 }
@@ -111,8 +113,8 @@ fn summarize(source: &Source, image: &Image) -> Result<ImageSummary, ReadError> 
             digest: descriptor.digest().to_string(),
             media_type: descriptor.media_type().to_string(),
             size: descriptor.size(),
-            uncompressed_size,
-            entries,
+            uncompressed_size: Some(uncompressed_size),
+            entries: Some(entries),
             entries_omitted,
         });
     }

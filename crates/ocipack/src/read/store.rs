@@ -16,9 +16,7 @@ const BLOBS: &str = "blobs/";
 
 pub(crate) enum Store {
     Directory(PathBuf),
-    Archive {
-        sections: BTreeMap<String, Section>,
-    },
+    Archive { sections: BTreeMap<String, Section> },
 }
 
 impl Store {

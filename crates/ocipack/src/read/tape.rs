@@ -56,11 +56,12 @@ pub(crate) fn walk<R: Read>(
             link: link.as_deref().map(text).transpose()?,
             kind,
             mode: header.mode()?,
-            uid: found.uid.map_or_else(|| header.uid(), Ok)?,
-            gid: found.gid.map_or_else(|| header.gid(), Ok)?,
+            // Where these are blank, every reader takes them for 0.
+            uid: found.uid.or(header.uid().ok()).unwrap_or(0),
+            gid: found.gid.or(header.gid().ok()).unwrap_or(0),
             mtime: found
                 .mtime
-                .map_or_else(|| header.mtime().map(|mtime| mtime.to_string()), Ok)?,
+                .unwrap_or_else(|| header.mtime().unwrap_or(0).to_string()),
             size: entry.size(),
             position: entry.raw_file_position(),
         };
@@ -128,7 +129,9 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn number(value: &[u8]) -> io::Result<u64> {
-    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    let number = std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok());
     number.ok_or_else(|| {
         let value = String::from_utf8_lossy(value);
         invalid(format!("an extended header with the owner {value:?}"))

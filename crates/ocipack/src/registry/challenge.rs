@@ -64,7 +64,10 @@ mod tests {
         let text = r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:web:pull,push""#;
         assert_eq!(parse(text), Some(bearer.clone()));
         assert_eq!(parse(&format!(r#"Basic realm="x", {text}"#)), Some(bearer));
-        assert_eq!(parse(r#"basic realm="Registry Realm""#), Some(Challenge::Basic));
+        assert_eq!(
+            parse(r#"basic realm="Registry Realm""#),
+            Some(Challenge::Basic)
+        );
         for none in ["Negotiate", "Bearer service=\"x\"", "\"", "Bearer realm="] {
             assert_eq!(parse(none), None, "{none}");
         }

@@ -16,7 +16,10 @@ const UNKNOWN: &str = "credentials not found";
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Credentials {
     Anonymous,
-    Password { user: String, password: String },
+    Password {
+        user: String,
+        password: String,
+    },
     /// A token that is exchanged for others.
     Identity(String),
 }

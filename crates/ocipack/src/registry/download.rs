@@ -127,7 +127,11 @@ impl Repository<'_> {
         if out.count < descriptor.size() {
             return Err(RegistryError::Transport {
                 what: call.what,
-                problem: format!("it ended after {} of {} bytes", out.count, descriptor.size()),
+                problem: format!(
+                    "it ended after {} of {} bytes",
+                    out.count,
+                    descriptor.size()
+                ),
             });
         }
         Ok(())
@@ -142,5 +146,8 @@ fn too_long(
     let what = format!("blob {} of {}", descriptor.digest(), repository.display());
     let status = response.status();
     let size = descriptor.size();
-    RegistryError::content(what, format!("the registry sent more than its {size} bytes ({status})"))
+    RegistryError::content(
+        what,
+        format!("the registry sent more than its {size} bytes ({status})"),
+    )
 }

@@ -29,7 +29,9 @@ pub enum RegistryError {
         retry_after: Option<Duration>,
     },
     /// The registry takes nobody, or not these credentials.
-    #[error("cannot {what}: not authorized{message}; check the login with: docker login {registry}")]
+    #[error(
+        "cannot {what}: not authorized{message}; check the login with: docker login {registry}"
+    )]
     Unauthorized {
         /// What was tried, with the repository.
         what: String,

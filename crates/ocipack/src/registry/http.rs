@@ -93,7 +93,13 @@ impl Call {
         self
     }
 
-    pub(super) fn body(mut self, media_type: &str, content: Content, offset: u64, length: u64) -> Self {
+    pub(super) fn body(
+        mut self,
+        media_type: &str,
+        content: Content,
+        offset: u64,
+        length: u64,
+    ) -> Self {
         self.body = Payload::Part {
             content,
             offset,
@@ -164,9 +170,11 @@ impl Repository<'_> {
                 length,
             } => {
                 limit += Duration::from_secs(length / SLOWEST);
-                request = request
-                    .header(CONTENT_LENGTH, *length)
-                    .body(pieces(content.clone(), *offset, *length));
+                request = request.header(CONTENT_LENGTH, *length).body(pieces(
+                    content.clone(),
+                    *offset,
+                    *length,
+                ));
             }
         }
         match tokio::time::timeout(limit, request.send()).await {
@@ -216,7 +224,9 @@ fn pieces(content: Content, offset: u64, length: u64) -> Body {
             let mut piece = vec![0; wanted];
             let read = content.read_at(&mut piece, position)?;
             if read < wanted {
-                return Err(std::io::Error::other("the blob became shorter while it was read"));
+                return Err(std::io::Error::other(
+                    "the blob became shorter while it was read",
+                ));
             }
             Ok(Some((piece, position + read as u64)))
         }

@@ -88,12 +88,16 @@ impl Repository<'_> {
         let promised = promised.as_ref().and_then(|digest| digest.to_str().ok());
         for expected in [asked, promised].into_iter().flatten() {
             if expected.starts_with("sha256:") && expected != digest.as_ref() {
-                return Err(refuse(format!("has the content of {digest}, not of {expected}")));
+                return Err(refuse(format!(
+                    "has the content of {digest}, not of {expected}"
+                )));
             }
         }
         // The document itself knows best; the oldest forms do not say.
         let own = serde_json::from_slice::<serde_json::Value>(&bytes).ok();
-        let own = own.as_ref().and_then(|document| document["mediaType"].as_str());
+        let own = own
+            .as_ref()
+            .and_then(|document| document["mediaType"].as_str());
         let given = media_type.as_ref().and_then(|value| value.to_str().ok());
         let media_type = own.or(given).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim();

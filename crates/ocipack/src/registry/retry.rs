@@ -85,7 +85,7 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(asked("120"), Some(Duration::from_secs(120)));
         assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        let soon = asked("Fri, 31 Dec 2199 23:59:59 GMT").unwrap();
+        let soon = asked("Tue, 31 Dec 2199 23:59:59 GMT").unwrap();
         assert!(soon > Duration::from_secs(1_000_000), "{soon:?}");
         assert_eq!(asked("soon"), None);
         assert_eq!(retry_after(&HeaderMap::new()), None);

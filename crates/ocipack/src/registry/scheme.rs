@@ -67,10 +67,22 @@ mod tests {
 
     #[test]
     fn only_the_loopback_is_the_loopback() {
-        for host in ["localhost", "localhost:5000", "127.0.0.1:1", "127.1.2.3", "[::1]:5000"] {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:1",
+            "127.1.2.3",
+            "[::1]:5000",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["docker.io", "localhost.evil.example:5000", "10.0.0.1", "[::2]:5000", "1.127.0.0.1"] {
+        for host in [
+            "docker.io",
+            "localhost.evil.example:5000",
+            "10.0.0.1",
+            "[::2]:5000",
+            "1.127.0.0.1",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

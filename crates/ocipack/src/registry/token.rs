@@ -155,7 +155,10 @@ impl Repository<'_> {
 
     async fn ask_once(&self, asked: &Asked, login: &Credentials) -> Result<Granted, RegistryError> {
         let client = &self.registry.client;
-        let service = asked.service.iter().map(|service| ("service", service.as_str()));
+        let service = asked
+            .service
+            .iter()
+            .map(|service| ("service", service.as_str()));
         let request = if let Credentials::Identity(token) = login {
             let scopes = asked.scopes.join(" ");
             let fixed = [
@@ -171,7 +174,9 @@ impl Repository<'_> {
             let query: Vec<_> = service.chain(scopes).collect();
             let request = client.get(asked.realm.clone()).query(&query);
             match login {
-                Credentials::Password { user, password } => request.basic_auth(user, Some(password)),
+                Credentials::Password { user, password } => {
+                    request.basic_auth(user, Some(password))
+                }
                 _ => request,
             }
         };
@@ -207,9 +212,14 @@ fn basic(client: &Client, login: &Credentials) -> Option<HeaderValue> {
         return None;
     };
     // The client knows how to write it.
-    let request = client.get("http://localhost/").basic_auth(user, Some(password));
+    let request = client
+        .get("http://localhost/")
+        .basic_auth(user, Some(password));
     let header = request.build().ok()?;
-    header.headers().get(reqwest::header::AUTHORIZATION).cloned()
+    header
+        .headers()
+        .get(reqwest::header::AUTHORIZATION)
+        .cloned()
 }
 
 fn secret(value: &str) -> Option<HeaderValue> {

@@ -57,7 +57,9 @@ impl Repository<'_> {
                 // It began an upload instead, which the ordinary one would leave behind.
                 if let Ok(location) = self.location(&response) {
                     let what = format!("cancel an upload into {}", self.display());
-                    let _ = self.send_once(&Call::new(Method::DELETE, location, what)).await;
+                    let _ = self
+                        .send_once(&Call::new(Method::DELETE, location, what))
+                        .await;
                 }
                 Ok(false)
             }
@@ -68,7 +70,11 @@ impl Repository<'_> {
     }
 
     /// Uploads a blob; `moved` is told of each part's bytes.
-    pub(crate) async fn upload(&self, blob: &Blob, moved: &dyn Fn(u64)) -> Result<(), RegistryError> {
+    pub(crate) async fn upload(
+        &self,
+        blob: &Blob,
+        moved: &dyn Fn(u64),
+    ) -> Result<(), RegistryError> {
         let mut attempts = Attempts::new(self.registry.options.retries);
         let mut whole = false;
         for _ in 0..MAX_SESSIONS {
@@ -159,8 +165,12 @@ impl Repository<'_> {
             left.min(self.registry.options.chunk)
         };
         let what = format!("upload blob {digest} into {}", self.display());
-        let mut call = Call::new(Method::PATCH, session.location.clone(), what)
-            .body(OCTETS, content.clone(), session.offset, length);
+        let mut call = Call::new(Method::PATCH, session.location.clone(), what).body(
+            OCTETS,
+            content.clone(),
+            session.offset,
+            length,
+        );
         if length < content.size() {
             let range = format!("{}-{}", session.offset, session.offset + length - 1);
             call = call.header(CONTENT_RANGE, &range);
@@ -192,7 +202,9 @@ impl Repository<'_> {
         let call = Call::new(Method::GET, session.location.clone(), what);
         let response = match self.send(&call).await {
             Ok(response) => response,
-            Err(error) if matches!(error.status(), Some(400 | 404 | 405 | 416)) => return Ok(false),
+            Err(error) if matches!(error.status(), Some(400 | 404 | 405 | 416)) => {
+                return Ok(false);
+            }
             Err(error) => return Err(error),
         };
         session.location = self.location(&response)?;
@@ -207,10 +219,11 @@ impl Repository<'_> {
         let location = location.and_then(|location| location.to_str().ok());
         let location = location
             .ok_or_else(|| refuse("the registry does not say where to upload to".into()))?;
-        let url = response
-            .url()
-            .join(location)
-            .map_err(|error| refuse(format!("the registry names the upload {location:?}: {error}")))?;
+        let url = response.url().join(location).map_err(|error| {
+            refuse(format!(
+                "the registry names the upload {location:?}: {error}"
+            ))
+        })?;
         if self.origin.starts_with("https:") && url.scheme() != "https" {
             return Err(refuse("the registry wants the upload in plain text".into()));
         }
@@ -227,7 +240,9 @@ enum Filled {
 /// How many bytes the registry has: `Range: 0-LAST`, where 0-0 is of an upload without any too.
 fn received(response: &Response) -> u64 {
     let range = response.headers().get(RANGE);
-    let range = range.and_then(|range| range.to_str().ok()).unwrap_or_default();
+    let range = range
+        .and_then(|range| range.to_str().ok())
+        .unwrap_or_default();
     let last = range.trim_start_matches("bytes=").strip_prefix("0-");
     match last.and_then(|last| last.parse::<u64>().ok()) {
         // A single byte is not worth telling apart from none: it would be, were it wrong.

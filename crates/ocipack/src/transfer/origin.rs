@@ -81,7 +81,10 @@ impl<'a> Origin<'a> {
                 return Ok(());
             }
             let found = found.map_or_else(String::new, |found| format!(", for {found}"));
-            return Err(refuse(&self.name, format!("is one image{found}; leave --platform out")));
+            return Err(refuse(
+                &self.name,
+                format!("is one image{found}; leave --platform out"),
+            ));
         }
         let name = crate::build::name_of(&self.root).map(str::to_owned);
         let chosen = graph::select(&self.document, platform)

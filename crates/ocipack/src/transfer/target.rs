@@ -24,7 +24,10 @@ pub(super) async fn push(
 ) -> Result<(), TransferError> {
     let mut places: Vec<&Reference> = Vec::new();
     for reference in references {
-        if !places.iter().any(|place| place.shares_repository(reference)) {
+        if !places
+            .iter()
+            .any(|place| place.shares_repository(reference))
+        {
             places.push(reference);
         }
     }
@@ -165,9 +168,7 @@ async fn receive(
             } else {
                 let mut file = writer.temporary().map_err(keep)?;
                 let moved = |bytes| tally.progress.moved(bytes);
-                origin
-                    .fetch(descriptor, file.as_file_mut(), &moved)
-                    .await?;
+                origin.fetch(descriptor, file.as_file_mut(), &moved).await?;
                 writer.keep(file, digest).map_err(keep)?
             };
             Blob {

@@ -8,9 +8,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{
-    DockerImage, Layout, OCI_LAYOUT, OUTPUT_MODE, WriteError, parent, persist, temporary,
-};
+use super::{DockerImage, Layout, OCI_LAYOUT, OUTPUT_MODE, WriteError, parent, persist, temporary};
 use crate::build::header;
 use crate::content::Content;
 use crate::digest::{Blob, Hashing, blob_path};

@@ -30,7 +30,11 @@ impl LayoutWriter {
         let prepare = || {
             fs::create_dir_all(directory)?;
             // First of all, so that a directory that a killed run left is known as ours.
-            write_file(directory, "oci-layout", &OCI_LAYOUT.as_bytes().to_vec().into())?;
+            write_file(
+                directory,
+                "oci-layout",
+                &OCI_LAYOUT.as_bytes().to_vec().into(),
+            )?;
             fs::create_dir_all(&writer.blobs)
         };
         prepare().map_err(|source| WriteError::io(directory, source))?;
