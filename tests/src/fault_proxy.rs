@@ -240,6 +240,8 @@ async fn handle(
     let answer = match (refused, fault) {
         (Some(refusal), _) => Ok(refusal.map(|text| text.map_err(|never| match never {}).boxed())),
         (None, Some(Fault::Answer(status, headers))) => {
+            // To its end: who is cut while it still sends may not read the answer.
+            drop(request.into_body().collect().await);
             let mut answer = Response::builder().status(status);
             for (name, value) in headers {
                 answer = answer.header(name, value);

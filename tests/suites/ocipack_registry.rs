@@ -294,7 +294,7 @@ fn what_a_registry_lacks_or_holds_otherwise_is_found() {
     assert!(ran.stdout.contains(&other), "{ran}");
     let proxy = FaultProxy::start(
         registry.address,
-        vec![Rule::new("GET", "/blobs/", Fault::WrongByte).times(9)],
+        vec![Rule::new("GET", "/blobs/", Fault::WrongByte).times(100)],
     );
     let through = format!("{}/web:1", proxy.address);
     let ran = shop

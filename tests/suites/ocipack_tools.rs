@@ -32,7 +32,7 @@ fn skopeo_reads_every_variant_without_changing_it() {
         tool(
             "skopeo",
             &shop,
-            &["copy", "--all", "oci:layout", "oci:copy"],
+            &["copy", "--all", "--preserve-digests", "oci:layout", "oci:copy"],
         )
         .exits(0);
         shop.ocipack(&["verify", "copy"]).exits(0);

@@ -42,7 +42,7 @@ impl Attempts {
             // Many clients that failed together do not come back together.
             None => self.pause.mul_f64(0.75 + 0.5 * fraction()),
         };
-        tracing::info!(%error, ?pause, "trying again");
+        tracing::info!("{error}; trying again in {:.1} s", pause.as_secs_f64());
         tokio::time::sleep(pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         Ok(())
