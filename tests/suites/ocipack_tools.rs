@@ -32,7 +32,13 @@ fn skopeo_reads_every_variant_without_changing_it() {
         tool(
             "skopeo",
             &shop,
-            &["copy", "--all", "--preserve-digests", "oci:layout", "oci:copy"],
+            &[
+                "copy",
+                "--all",
+                "--preserve-digests",
+                "oci:layout",
+                "oci:copy",
+            ],
         )
         .exits(0);
         shop.ocipack(&["verify", "copy"]).exits(0);
@@ -110,7 +116,11 @@ fn crane_validates_and_copies_what_was_pushed() {
         let digest = shop.build_index("layout", variant);
         let (one, two) = (registry.repository("web:1"), registry.repository("copy:1"));
         shop.ocipack(&["push", "layout", &one]).exits(0);
-        tool(&crane, &shop, &["validate", "--remote", &one]).exits(0);
+        // Its whole check knows no layers but those of gzip.
+        let gzip = variant.last().is_none_or(|name| name.starts_with("gzip"));
+        let depth: &[&str] = if gzip { &[] } else { &["--fast"] };
+        let words = ["validate", "--remote", one.as_str()];
+        tool(&crane, &shop, &[&words[..], depth].concat()).exits(0);
         let found = tool(&crane, &shop, &["digest", &one]).exits(0);
         assert_eq!(found.stdout.trim(), digest, "{variant:?}");
         tool(&crane, &shop, &["copy", &one, &two]).exits(0);

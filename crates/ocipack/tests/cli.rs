@@ -2,9 +2,13 @@
 
 #[path = "cli/build.rs"]
 mod build;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/fixture.rs"]
 mod fixture;
 #[path = "cli/load.rs"]
 mod load;
+#[path = "cli/unpack.rs"]
+mod unpack;
 #[path = "cli/verify.rs"]
 mod verify;
