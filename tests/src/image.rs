@@ -83,6 +83,9 @@ impl Workshop {
 
     /// Builds an image for amd64 with a file of `size` bytes that no encoder makes smaller;
     /// returns its digest.
+    ///
+    /// # Panics
+    /// When it cannot be built.
     pub fn build(&self, output: &str, size: usize) -> String {
         fs::write(self.path("ballast"), noise(size)).expect("it can be written");
         let words = [

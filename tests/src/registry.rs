@@ -169,12 +169,14 @@ http:
     );
     if let Some((certificate, key)) = &guard.tls {
         let (certificate, key) = (certificate.display(), key.display());
-        config += &format!("  tls: {{certificate: {certificate}, key: {key}}}\n");
+        let tls = format!("  tls: {{certificate: {certificate}, key: {key}}}\n");
+        config.push_str(&tls);
     }
     if guard.login {
         let file = format!("{folder}/htpasswd");
         fs::write(&file, format!("planted-user:{PASSWORD_HASH}\n")).expect("it can be written");
-        config += &format!("auth:\n  htpasswd: {{realm: test, path: {file}}}\n");
+        let auth = format!("auth:\n  htpasswd: {{realm: test, path: {file}}}\n");
+        config.push_str(&auth);
     }
     config
 }

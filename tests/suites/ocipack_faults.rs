@@ -140,7 +140,7 @@ fn lasting_failures_are_told_and_leave_no_tag() {
 
 #[test]
 fn a_silent_registry_is_not_waited_for_for_ever() {
-    let slow = Fault::Slow(Duration::from_secs(600));
+    let slow = Fault::Slow(Duration::from_mins(10));
     let scene = Scene::new(vec![]);
     scene.push(&[]).exits(0);
     scene
@@ -220,12 +220,12 @@ fn a_push_that_is_killed_leaves_no_tag_and_the_next_finishes() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let held = || {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let waits = || {
             let seen = scene.proxy.seen();
             seen.iter().any(|seen| seen.status == Some(429))
         };
-        while !held() {
+        while !waits() {
             assert!(Instant::now() < deadline, "{:?}", scene.proxy.seen());
             assert!(push.try_wait().unwrap().is_none(), "it ended");
             std::thread::sleep(Duration::from_millis(10));
@@ -244,7 +244,7 @@ fn a_pull_that_is_killed_keeps_what_is_whole() {
     let scene = Scene::new(vec![]);
     scene.push(&[]).exits(0);
     // The layer is the second blob: the configuration comes through.
-    let hold = Fault::Slow(Duration::from_secs(600));
+    let hold = Fault::Slow(Duration::from_mins(10));
     scene
         .proxy
         .set(vec![Rule::new("GET", "/blobs/", hold).skip(1).times(100)]);
@@ -258,7 +258,7 @@ fn a_pull_that_is_killed_keeps_what_is_whole() {
         .spawn()
         .unwrap();
     let blobs = scene.shop.path("back/blobs/sha256");
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let whole = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         entries

@@ -95,8 +95,8 @@ fn umoci_unpacks_what_ocipack_unpacks() {
         for file in ["bin/server", "etc/passwd", "etc/group", "etc/app/conf"] {
             let read = |folder: &str| {
                 let path = shop.path(folder).join(file);
-                let mode = fs::metadata(&path).unwrap().permissions().mode();
-                (fs::read(path).unwrap(), mode)
+                let bits = fs::metadata(&path).unwrap().permissions().mode();
+                (fs::read(path).unwrap(), bits)
             };
             assert_eq!(read("root"), read("bundle/rootfs"), "{file}");
         }

@@ -167,8 +167,9 @@ impl ImageSpec {
             let index = Blob::json(&manifest::index(manifests, &self.annotation))?;
             (blobs.add(MediaType::ImageIndex, index), None)
         };
+        let full = name.as_ref().map(ToString::to_string);
         let layout = Layout {
-            root: manifest::named(root, name.as_ref().map(ToString::to_string)),
+            root: manifest::named(root, full.as_deref()),
             blobs,
             docker,
             epoch: self.epoch,
@@ -334,6 +335,26 @@ mod tests {
             spec.build().unwrap().digest().as_ref(),
             "sha256:f00aa2359afd8081b866c7862ba5fa2eb7dc51c4470dc17fc5c3ba1841891b06"
         );
+    }
+
+    /// As above, for the other encoders.
+    #[test]
+    fn the_digests_of_other_compressions_are_fixed() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spec = fixture(directory.path());
+        for (compression, digest) in [
+            ("none", "X1"),
+            ("gzip:1", "X2"),
+            ("zstd:3", "X3"),
+            ("zstd:19", "X4"),
+        ] {
+            spec.compression = compression.parse().unwrap();
+            assert_eq!(
+                spec.build().unwrap().digest().digest(),
+                digest,
+                "{compression}"
+            );
+        }
     }
 
     #[test]

@@ -171,7 +171,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Build(arguments) => build::run(*arguments).map(|()| ExitCode::SUCCESS),
         Command::Push(arguments) => transfer::push(arguments).map(|()| ExitCode::SUCCESS),
         Command::Pull(arguments) => transfer::pull(arguments).map(|()| ExitCode::SUCCESS),
-        Command::Copy(arguments) => transfer::copy(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Copy(arguments) => transfer::copy(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Digest(input) => digest(&input),
         Command::Inspect { input, output } => inspect::run(&input, output.output),
         Command::Verify(arguments) => verify(&arguments),

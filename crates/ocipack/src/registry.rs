@@ -51,7 +51,7 @@ impl Default for Options {
             jobs: 4,
             chunk: 16 * 1024 * 1024,
             retries: 5,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             mount_from: Vec::new(),
         }
     }

@@ -61,9 +61,9 @@ impl Base {
             annotations.insert(ANNOTATION_BASE_IMAGE_NAME.to_owned(), name.to_owned());
         }
         Ok(Self {
+            source,
             images,
             annotations,
-            source,
         })
     }
 

@@ -39,11 +39,11 @@ pub(crate) fn index(
 }
 
 /// A layout's descriptor of an image under a name, or under none.
-pub(crate) fn named(mut image: Descriptor, name: Option<String>) -> Descriptor {
+pub(crate) fn named(mut image: Descriptor, name: Option<&str>) -> Descriptor {
     let mut annotations = image.annotations().clone().unwrap_or_default();
     for key in [ANNOTATION_REF_NAME, CONTAINERD_NAME] {
-        match &name {
-            Some(name) => annotations.insert(key.to_owned(), name.clone()),
+        match name {
+            Some(name) => annotations.insert(key.to_owned(), name.to_owned()),
             None => annotations.remove(key),
         };
     }

@@ -138,7 +138,7 @@ pub(crate) struct CopyArgs {
 }
 
 pub(crate) fn push(arguments: PushArgs) -> anyhow::Result<()> {
-    let options = with_upload(arguments.registry.options(), &arguments.upload);
+    let options = arguments.upload.onto(arguments.registry.options());
     let to: Vec<Location> = arguments
         .references
         .into_iter()
@@ -166,14 +166,14 @@ pub(crate) fn pull(arguments: PullArgs) -> anyhow::Result<()> {
     )
 }
 
-pub(crate) fn copy(arguments: CopyArgs) -> anyhow::Result<()> {
+pub(crate) fn copy(arguments: &CopyArgs) -> anyhow::Result<()> {
     let CopyArgs {
         from, to, upload, ..
-    } = &arguments;
+    } = arguments;
     if to.contains(from) {
         bail!("{from} is both what to copy and where to; give another target");
     }
-    let options = with_upload(arguments.registry.options(), upload);
+    let options = upload.onto(arguments.registry.options());
     transfer(
         options,
         from,
@@ -183,11 +183,13 @@ pub(crate) fn copy(arguments: CopyArgs) -> anyhow::Result<()> {
     )
 }
 
-fn with_upload(options: Options, upload: &Upload) -> Options {
-    Options {
-        chunk: upload.chunk_size,
-        mount_from: upload.mount_from.clone(),
-        ..options
+impl Upload {
+    fn onto(&self, options: Options) -> Options {
+        Options {
+            chunk: self.chunk_size,
+            mount_from: self.mount_from.clone(),
+            ..options
+        }
     }
 }
 

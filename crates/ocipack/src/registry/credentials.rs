@@ -1,6 +1,8 @@
 //! The login of a registry, where Docker or Podman keep it. It is never printed.
 
+use std::env;
 use std::fmt;
+use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
@@ -42,6 +44,12 @@ pub(crate) fn find(registry: &str) -> Result<Credentials, RegistryError> {
         registry
     };
     let docker = docker_credential::get_credential(key);
+    if let (Err(CredentialRetrievalError::ConfigReadError), Some(file)) = (&docker, docker_file()) {
+        return Err(RegistryError::Credentials {
+            registry: registry.to_owned(),
+            problem: format!("{} cannot be read; mend or remove it", file.display()),
+        });
+    }
     let found = match judge(docker) {
         Ok(None) => judge(docker_credential::get_podman_credential(key)),
         found => found,
@@ -55,6 +63,14 @@ pub(crate) fn find(registry: &str) -> Result<Credentials, RegistryError> {
     }
 }
 
+/// Docker's configuration, if there is one.
+fn docker_file() -> Option<PathBuf> {
+    let folder = env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".docker"));
+    let file = folder.or_else(home)?.join("config.json");
+    file.exists().then_some(file)
+}
+
 fn judge(
     found: Result<DockerCredential, CredentialRetrievalError>,
 ) -> Result<Option<Credentials>, String> {
@@ -64,9 +80,10 @@ fn judge(
         Ok(DockerCredential::UsernamePassword(user, password)) => {
             Ok(Some(Credentials::Password { user, password }))
         }
-        Err(Error::NoCredentialConfigured | Error::ConfigNotFound) => Ok(None),
-        // The library says the same of a file that is not there.
-        Err(Error::ConfigReadError) => Ok(None),
+        // Of a file that is not there the library says that it cannot be read.
+        Err(Error::NoCredentialConfigured | Error::ConfigNotFound | Error::ConfigReadError) => {
+            Ok(None)
+        }
         Err(Error::HelperFailure { stdout, stderr, .. })
             if stdout.contains(UNKNOWN) || stderr.contains(UNKNOWN) =>
         {

@@ -9,7 +9,7 @@ use super::RegistryError;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A registry that asks for more is one that is not there now.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// How often something may still fail.
 pub(crate) struct Attempts {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(asked("120"), Some(Duration::from_secs(120)));
+        assert_eq!(asked("120"), Some(Duration::from_mins(2)));
         assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         let soon = asked("Tue, 31 Dec 2199 23:59:59 GMT").unwrap();
         assert!(soon > Duration::from_secs(1_000_000), "{soon:?}");

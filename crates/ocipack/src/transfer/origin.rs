@@ -22,7 +22,7 @@ pub(super) struct Origin<'a> {
 }
 
 enum Place<'a> {
-    Local(Source),
+    Local(Box<Source>),
     Remote {
         repository: Repository<'a>,
         reference: Reference,
@@ -43,7 +43,7 @@ impl<'a> Origin<'a> {
                     name,
                     document: source.bytes(&root)?,
                     root,
-                    place: Place::Local(source),
+                    place: Place::Local(Box::new(source)),
                 })
             }
             Location::Remote(reference) => {
@@ -54,7 +54,7 @@ impl<'a> Origin<'a> {
                 });
                 Ok(Self {
                     name,
-                    root: crate::build::named(root, full),
+                    root: crate::build::named(root, full.as_deref()),
                     document,
                     place: Place::Remote {
                         repository: registry.repository(reference).await?,
@@ -89,7 +89,7 @@ impl<'a> Origin<'a> {
         let name = crate::build::name_of(&self.root).map(str::to_owned);
         let chosen = graph::select(&self.document, platform)
             .map_err(|problem| refuse(&self.name, problem))?;
-        self.root = crate::build::named(chosen, name);
+        self.root = crate::build::named(chosen, name.as_deref());
         self.document.clear();
         Ok(())
     }
