@@ -12,6 +12,7 @@ mod fault_proxy;
 mod image;
 mod machine;
 mod namespace;
+mod proxy;
 mod registry;
 mod shared;
 
@@ -20,5 +21,6 @@ pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
 pub use image::Workshop;
 pub use machine::Traces;
 pub use namespace::Namespace;
+pub use proxy::Proxy;
 pub use registry::{Guard, Registry, registry_programs};
 pub use shared::Shared;

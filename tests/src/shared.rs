@@ -67,12 +67,34 @@ impl Shared {
 
     /// Runs kapply against this cluster.
     pub fn kapply(&self, words: &[&str], input: &str) -> Ran {
-        run(
-            Command::new(tool("kapply"))
-                .args(words)
-                .env("KUBECONFIG", &self.kubeconfig),
-            input,
-        )
+        run(&mut self.kapply_command(words), input)
+    }
+
+    /// kapply against this cluster, not started yet.
+    #[must_use]
+    pub fn kapply_command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(tool("kapply"));
+        command.args(words).env("KUBECONFIG", &self.kubeconfig);
+        command
+    }
+
+    /// Runs kapply and kills it after a while, if it still runs then.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn kapply_killed(&self, words: &[&str], after: Duration) {
+        let mut child = Command::new(tool("kapply"))
+            .args(words)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("it can be started");
+        std::thread::sleep(after);
+        // It may have ended by itself.
+        let _ = child.kill();
+        let _ = child.wait();
     }
 
     /// Runs the runtime's kubectl against this cluster.
@@ -80,7 +102,9 @@ impl Shared {
         run(
             Command::new(&self.kubectl)
                 .args(words)
-                .env("KUBECONFIG", &self.kubeconfig),
+                .env("KUBECONFIG", &self.kubeconfig)
+                // Only adds --applyset, which is alpha.
+                .env("KUBECTL_APPLYSET", "true"),
             input,
         )
     }

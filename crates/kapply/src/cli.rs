@@ -1,34 +1,65 @@
 //! The command line: flags, messages and exit codes around the library.
 
 mod apply;
-mod duration;
+mod delete;
+mod diff;
 mod exit;
 mod input;
+mod log;
 mod output;
 mod pages;
+mod plan;
+mod planning;
+mod preflight;
+mod pruning;
 mod render;
+mod set_flags;
+mod sets;
+mod showing;
 mod signal;
+mod status;
 mod wait;
-
-use std::io::IsTerminal as _;
+mod work;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 pub use self::exit::Exit;
 use crate::{connect::ConnectOptions, error::Error};
 
 const EXIT_CODES: &str = "Exit codes:
-  0 done   2 error   3 conflict with another field manager
-  4 timed out or failed to get ready   5 refused by a guard   130 interrupted";
+  0 done, no difference   1 diff and plan found differences   2 error   3 conflict with another field
+  manager   4 timed out or failed to get ready   5 refused by a guard   130 interrupted";
 
 const APPLY_EXAMPLES: &str = "Examples:
   kapply apply -f manifests/
   kapply apply -f manifests/ -n shop --image web=registry.example/web:1.2 --wait
-  kubectl kustomize . | kapply apply -f - --dry-run
+  kapply apply -k overlays/production --dry-run
+  kapply apply -f manifests/ -n shop --applyset shop --prune
 
 All objects are dry-run on the server first: if one is refused, nothing is changed.
-Objects whose namespace or definition the same input creates are dry-run once that is there.";
+Objects whose namespace or definition the same input creates are dry-run once that is there.
+With --applyset and --prune, members of the set that are not in the input any more are
+deleted once everything is applied. Namespaces, definitions, volume claims and more than
+half of a set go only with --allow-prune; kapply.dev/prune: disabled keeps an object.";
+
+const DIFF_EXAMPLES: &str = "Examples:
+  kapply diff -f manifests/
+  kapply diff -f manifests/ -n shop --unified 10 --color always | less -R
+  kapply diff -f manifests/ -o json | jq '.objects[].changes[]?.field'
+
+What the server would store is compared with what it has: defaults, webhooks and other
+managers are taken into account. Nothing is changed.
+Exit code: 0 no difference, 1 differences, 2 error, 3 conflict, 5 refused by a guard.
+Values of Secrets are shown as numbers; the same value has the same number.";
+
+const PLAN_EXAMPLES: &str = "Examples:
+  kapply plan -f manifests/
+  kapply plan -f manifests/ --out plan.json --html plan.html
+  kapply apply -f manifests/ --plan plan.json
+
+A plan file holds the changes, masked. An apply of it does exactly that, or says what
+is different by then and does nothing. It is not written while anything is blocked.
+Exit code: 0 no difference, 1 differences, 2 error, 3 conflict, 5 refused by a guard.";
 
 const RENDER_EXAMPLES: &str = "Examples:
   kapply render -f manifests/ --image web=registry.example/web:1.2
@@ -36,11 +67,21 @@ const RENDER_EXAMPLES: &str = "Examples:
 
 Works without a cluster. With -n, one is asked only about kinds that are neither
 built into Kubernetes nor defined by a CRD of the input. Without -n, objects that
-name no namespace stay without one.";
+name no namespace stay without one.
+
+This is the one command that prints the values of Secrets, since its output is what
+is sent. With --masked it prints numbers in their place, for logs and reviews.";
 
 const WAIT_EXAMPLES: &str = "Examples:
   kapply wait -f manifests/ -n shop
-  kapply wait -f manifests/ --timeout 90s -o json";
+  kapply wait -f manifests/ --timeout 90s -o json
+  kapply wait -f manifests/ --timeout-for job/migrate=20m
+  kapply wait -f manifests/ --wait-for 'widget/a=condition:Serving|jsonpath:{.status.phase}=Active'
+
+Ends as soon as something cannot get ready, and says why: the reason, the last
+warnings, the end of the log, and what to do. Alternatives joined with | are enough
+each; of several --wait-for for one object, all count. They replace what is known of
+its kind, but what is known to have failed still fails.";
 
 const PAGES_EXAMPLES: &str = "Examples:
   kapply completions bash > ~/.local/share/bash-completion/completions/kapply
@@ -55,9 +96,8 @@ pub struct Cli {
     command: Command,
     #[command(flatten)]
     connect: ConnectOptions,
-    /// Log requests to stderr (-v), retries (-vv), the client (-vvv); never their bodies
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    verbose: u8,
+    #[command(flatten)]
+    log: log::LogOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -65,12 +105,28 @@ enum Command {
     /// Apply manifests, server-side and in parallel
     #[command(after_help = APPLY_EXAMPLES)]
     Apply(apply::ApplyCommand),
-    /// Print the objects as they would be sent
+    /// Show field by field what an apply would change
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(diff::DiffCommand),
+    /// Show what an apply would do, and write it down
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(plan::PlanCommand),
+    /// Print the objects as they would be sent, values of Secrets included
     #[command(after_help = RENDER_EXAMPLES)]
     Render(render::RenderCommand),
     /// Wait until the objects of manifests are ready
     #[command(after_help = WAIT_EXAMPLES)]
     Wait(wait::WaitCommand),
+    /// Delete the objects of manifests, or a whole set
+    #[command(after_help = delete::EXAMPLES)]
+    Delete(delete::DeleteCommand),
+    /// Say how the objects of manifests, or the members of a set, are
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::StatusCommand),
+    /// List the sets of objects that are applied and pruned together
+    #[command(after_help = sets::EXAMPLES)]
+    Sets(sets::SetsCommand),
+
     /// Print a completion script for a shell
     #[command(after_help = PAGES_EXAMPLES)]
     Completions(pages::CompletionsCommand),
@@ -105,10 +161,16 @@ enum Rendering {
 /// What has nothing to do with a cluster or its objects: those errors are
 /// printed here and become [`Exit::Error`].
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
-    log(cli.verbose);
+    log::start(cli.log);
     let result = match cli.command {
         Command::Apply(command) => command.run(&cli.connect).await,
+        Command::Diff(command) => command.run(&cli.connect).await,
+        Command::Plan(command) => command.run(&cli.connect).await,
         Command::Wait(command) => command.run(&cli.connect).await,
+        Command::Delete(command) => command.run(&cli.connect).await,
+        Command::Status(command) => command.run(&cli.connect).await,
+        Command::Sets(command) => command.run(&cli.connect).await,
+
         Command::Render(command) => command.run(&cli.connect).await,
         Command::Completions(command) => {
             command.run();
@@ -121,37 +183,22 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     };
     Ok(result.unwrap_or_else(|error| {
         report(&error);
-        Exit::Error
+        match error {
+            Error::Guard(_) => Exit::Refused,
+            Error::Set(error) if error.is_guard() => Exit::Refused,
+            _ => Exit::Error,
+        }
     }))
 }
 
 fn report(error: &Error) {
-    if let Error::Input(problems) = error {
+    if let Error::Input(problems) | Error::Guard(problems) = error {
         problems
             .0
             .iter()
             .for_each(|problem| output::error(&problem.to_string()));
-        output::line("nothing was sent");
+        output::line("nothing was changed");
     } else {
         output::error(&error.to_string());
     }
-}
-
-fn log(verbose: u8) {
-    let filter = match verbose {
-        0 => "off",
-        1 => "kapply=info",
-        2 => "kapply=debug",
-        _ => "kapply=trace,kube_client=debug,kube_runtime=debug",
-    };
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let layer = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(colour)
-        .with_target(false);
-    // A program that uses the library may have its own subscriber.
-    let _ = tracing_subscriber::registry()
-        .with(EnvFilter::new(filter))
-        .with(layer)
-        .try_init();
 }

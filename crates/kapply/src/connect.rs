@@ -1,6 +1,7 @@
 //! Stage 3a: which cluster, as whom, and a client for it. The flags are
 //! kubectl's, so every tool that talks to the cluster can take the same ones.
 
+mod credentials;
 mod request;
 
 use std::{error::Error as _, path::PathBuf, time::Duration};
@@ -12,7 +13,7 @@ use kube::{
 };
 
 pub(crate) use self::request::{Reply, RequestError, Retry};
-use crate::error::Error;
+use crate::{error::Error, mask::Mask};
 
 /// How long a connection may take; a server that is there answers in milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,6 +48,8 @@ pub struct Cluster {
     pub url: String,
     /// Namespace of objects that name none.
     pub namespace: String,
+    /// What must not be shown of anything that this cluster says.
+    pub mask: Mask,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -61,7 +64,8 @@ impl std::fmt::Debug for Cluster {
 /// Reads the configuration and makes a client; sends nothing yet.
 ///
 /// # Errors
-/// [`Error::Config`] if there is no usable configuration.
+/// [`Error::Config`] if there is no usable configuration, [`Error::Credentials`]
+/// if its user's credentials cannot be had.
 pub async fn connect(options: &ConnectOptions) -> Result<Cluster, Error> {
     let mut config = load(options).await?;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
@@ -77,13 +81,22 @@ pub async fn connect(options: &ConnectOptions) -> Result<Cluster, Error> {
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
     let url = config.cluster_url.to_string();
+    credentials::trim_token(&mut config.auth_info);
+    let origin = credentials::origin(&config.auth_info);
     let client = ClientBuilder::try_from(config)
-        .map_err(|error| Error::Config(innermost(&error)))?
+        .map_err(|error| match error {
+            kube::Error::Auth(_) => Error::Credentials {
+                origin,
+                cause: innermost(&error),
+            },
+            error => Error::Config(innermost(&error)),
+        })?
         .build();
     Ok(Cluster {
         client,
         url,
         namespace,
+        mask: Mask::default(),
     })
 }
 

@@ -2,21 +2,19 @@
 //! are taken apart, and whatever is no Kubernetes object is refused by place.
 
 mod json;
+mod locate;
 mod scalar;
 mod yaml;
-
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use self::yaml::{Document, Malformed};
 use crate::{
     object::Object,
-    problem::{Place, Problem, Problems},
-    source::Source,
+    problem::{File, Place, Problem, Problems},
 };
 
-pub(crate) use self::scalar::resolve as resolve_scalar;
+pub(crate) use self::{locate::field as locate_field, scalar::resolve as resolve_scalar};
 
 /// The values of a YAML text, for checking what was written.
 #[cfg(test)]
@@ -36,59 +34,86 @@ const MAX_LIST_DEPTH: usize = 4;
 /// # Errors
 /// Every place that does not parse or holds no Kubernetes object, and an input
 /// without any object.
-pub fn decode(sources: &[Source]) -> Result<Vec<Object>, Problems> {
+pub fn decode(files: &[File]) -> Result<Vec<Object>, Problems> {
+    let objects = decode_any(files)?;
+    if objects.is_empty() {
+        let names: Vec<_> = files.iter().map(|file| &**file).collect();
+        return Err(Problems::from(Problem::general(format!(
+            "there is no object in {}; give -f a file, a directory or - with manifests",
+            names.join(", ")
+        ))));
+    }
+    Ok(objects)
+}
+
+/// The objects of all sources, which may be none.
+///
+/// # Errors
+/// Every place that does not parse or holds no Kubernetes object.
+pub fn decode_any(files: &[File]) -> Result<Vec<Object>, Problems> {
     let mut problems = Problems::default();
     let mut objects = Vec::new();
-    for source in sources {
-        match documents(source) {
+    for file in files {
+        match documents(file) {
             Ok(documents) => {
                 for (index, document) in documents.into_iter().enumerate() {
-                    collect(document, index, &source.name, &mut objects, &mut problems);
+                    collect(document, index, file, &mut objects, &mut problems);
                 }
             }
             Err(problem) => problems.0.push(problem),
         }
-    }
-    if objects.is_empty() && problems.0.is_empty() {
-        let names: Vec<_> = sources.iter().map(|source| &*source.name).collect();
-        problems.0.push(Problem::general(format!(
-            "there is no object in {}; give -f a file, a directory or - with manifests",
-            names.join(", ")
-        )));
     }
     problems.or(objects)
 }
 
 /// A text that starts with `{` is JSON, and everything else (also `{` that is
 /// no JSON) is YAML, as for kubectl.
-fn documents(source: &Source) -> Result<Vec<Document>, Problem> {
-    let text = std::str::from_utf8(&source.bytes).map_err(|error| {
-        Problem::at(
-            &Place::file(&source.name),
-            format!("this is no UTF-8 text ({error})"),
-        )
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+fn documents(file: &File) -> Result<Vec<Document>, Problem> {
+    let text = text(file)?;
     let parsed = if text.trim_start().starts_with('{') {
-        json::documents(text).or_else(|json_error| yaml::documents(text).map_err(|_| json_error))
+        json::documents(text)
     } else {
         yaml::documents(text)
     };
     parsed.map_err(|Malformed { line, message }| {
-        Problem::at(
-            &Place {
-                file: source.name.clone(),
-                line,
-            },
-            format!("syntax error: {message}"),
-        )
+        let place = Place {
+            file: file.clone(),
+            line,
+        };
+        Problem::at(&place, format!("syntax error: {message}"))
     })
+}
+
+fn text(file: &File) -> Result<&str, Problem> {
+    let bytes = file.bytes();
+    // A byte order mark, or a NUL in the first character, which is ASCII in every manifest.
+    if bytes.starts_with(&[0xff, 0xfe])
+        || bytes.starts_with(&[0xfe, 0xff])
+        || matches!(bytes, [0, _, ..] | [_, 0, ..])
+    {
+        return Err(Problem::at(
+            &Place::file(file),
+            "this is no UTF-8 text, but UTF-16 or binary data; save it as UTF-8",
+        ));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let good = &bytes[..error.valid_up_to()];
+        let place = Place {
+            file: file.clone(),
+            line: good.split(|byte| *byte == b'\n').count(),
+        };
+        Problem::at(
+            &place,
+            "this is no UTF-8 text from here on; save the file as UTF-8",
+        )
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn collect(
     document: Document,
     index: usize,
-    file: &Arc<str>,
+    file: &File,
     objects: &mut Vec<Object>,
     problems: &mut Problems,
 ) {
@@ -118,10 +143,12 @@ fn expand(
     objects: &mut Vec<Object>,
     problems: &mut Problems,
 ) {
-    let is_list = value["kind"]
-        .as_str()
-        .is_some_and(|kind| kind.ends_with("List"))
-        && value["items"].is_array();
+    let kind = value["kind"].as_str().unwrap_or_default();
+    let is_list = match &value["items"] {
+        Value::Array(_) => kind.ends_with("List"),
+        Value::Null => kind == "List" && value.get("items").is_some(),
+        _ => false,
+    };
     if !is_list {
         let object = Object {
             value,
@@ -147,7 +174,7 @@ fn expand(
         return;
     };
     let Some(Value::Array(items)) = list.remove("items") else {
-        return;
+        return; // `items:` with nothing behind it.
     };
     for mut item in items {
         // Items of a typed list may leave out what the list's own kind says.
@@ -185,6 +212,9 @@ fn check_shape(object: &Object) -> Result<(), String> {
             object.kind(),
             object.api_version()
         ));
+    }
+    if object.kind() == "List" && object.group().is_empty() {
+        return Err("List: items is missing".to_owned());
     }
     let metadata = &object.value["metadata"];
     if metadata["name"].as_str().is_none_or(str::is_empty) {
@@ -229,11 +259,8 @@ fn is_path_segment(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn source(name: &str, text: &str) -> Source {
-        Source {
-            name: name.into(),
-            bytes: text.into(),
-        }
+    fn source(name: &str, text: &str) -> File {
+        File::read(name, text.into())
     }
 
     fn map(name: &str) -> String {
@@ -297,6 +324,30 @@ mod tests {
             .unwrap()[0]
                 .name(),
             "p"
+        );
+    }
+
+    #[test]
+    fn other_encodings_are_named() {
+        let utf16: Vec<u8> = map("a").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let error = decode(&[File::read("f", utf16)]).unwrap_err().to_string();
+        assert!(error.contains("UTF-16"), "{error}");
+        let error = decode(&[File::read("f", b"a: 1\nb: \xe9\n".to_vec())]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("f:2: this is no UTF-8"),
+            "{error}"
+        );
+        assert!(decode(&[source("f", &format!("\u{feff}{}", map("a")))]).is_ok());
+    }
+
+    #[test]
+    fn an_empty_list_is_no_object() {
+        let text = format!("{}---\nkind: List\napiVersion: v1\nitems:\n", map("a"));
+        assert_eq!(decode(&[source("f", &text)]).unwrap().len(), 1);
+        let error = decode(&[source("f", "kind: List\napiVersion: v1\n")]).unwrap_err();
+        assert!(
+            error.to_string().contains("f:1: List: items is missing"),
+            "{error}"
         );
     }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod builtin;
 pub(crate) mod definitions;
+mod lookup;
 
 use std::collections::HashMap;
 
@@ -25,12 +26,28 @@ pub struct KnownKind {
     pub resource: ApiResource,
     /// Whether its objects belong to a namespace.
     pub namespaced: bool,
+    /// Other names that people give to the resource: its singular and short names.
+    pub aliases: Vec<String>,
+    /// What can be done with it, such as `list` and `delete`.
+    pub verbs: Vec<String>,
+    /// Its subresources, such as `status` and `scale`.
+    pub subresources: Vec<String>,
+}
+
+impl KnownKind {
+    /// Whether the resource serves a verb.
+    #[must_use]
+    pub fn can(&self, verb: &str) -> bool {
+        self.verbs.iter().any(|served| served == verb)
+    }
 }
 
 /// The kinds that a cluster serves.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     kinds: HashMap<GroupVersionKind, KnownKind>,
+    /// The same kinds in the server's order: the preferred version of a group first.
+    order: Vec<GroupVersionKind>,
     /// Group versions whose API service did not answer the server.
     stale: Vec<String>,
 }
@@ -40,6 +57,17 @@ impl Catalog {
     #[must_use]
     pub fn get(&self, gvk: &GroupVersionKind) -> Option<&KnownKind> {
         self.kinds.get(gvk)
+    }
+
+    /// A catalog of these kinds, for what needs one without a cluster.
+    #[cfg(test)]
+    pub(crate) fn of(kinds: impl IntoIterator<Item = (GroupVersionKind, KnownKind)>) -> Self {
+        let mut catalog = Self::default();
+        for (gvk, known) in kinds {
+            catalog.order.push(gvk.clone());
+            catalog.kinds.insert(gvk, known);
+        }
+        catalog
     }
 
     /// Why a kind is missing and what may be meant instead.
@@ -131,12 +159,27 @@ impl Catalog {
             if (gvk.group.as_str(), gvk.version.as_str()) != (group, version.version.as_str()) {
                 continue;
             }
-            let resource = ApiResource::from_gvk_with_plural(&gvk, &served.resource);
-            let namespaced = served.scope == "Namespaced";
-            self.kinds.entry(gvk).or_insert(KnownKind {
-                resource,
-                namespaced,
-            });
+            if self.kinds.contains_key(&gvk) {
+                continue;
+            }
+            let known = KnownKind {
+                resource: ApiResource::from_gvk_with_plural(&gvk, &served.resource),
+                namespaced: served.scope == "Namespaced",
+                aliases: served
+                    .short_names
+                    .into_iter()
+                    .chain([served.singular_resource])
+                    .filter(|name| !name.is_empty())
+                    .collect(),
+                verbs: served.verbs,
+                subresources: served
+                    .subresources
+                    .into_iter()
+                    .map(|subresource| subresource.subresource)
+                    .collect(),
+            };
+            self.order.push(gvk.clone());
+            self.kinds.insert(gvk, known);
         }
     }
 }
@@ -180,6 +223,16 @@ struct Served {
     resource: String,
     response_kind: Option<ResponseKind>,
     scope: String,
+    singular_resource: String,
+    short_names: Vec<String>,
+    verbs: Vec<String>,
+    subresources: Vec<Subresource>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Subresource {
+    subresource: String,
 }
 
 #[derive(Deserialize, Default)]

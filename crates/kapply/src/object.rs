@@ -1,11 +1,13 @@
 //! One Kubernetes object of the input: its JSON value and where it came from.
 
+mod field_path;
+
 use std::fmt;
 
 use kube::core::GroupVersionKind;
 use serde_json::Value;
 
-use crate::problem::Place;
+use crate::{decode::locate_field, problem::Place};
 
 /// An object as the input gives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +67,21 @@ impl Object {
     #[must_use]
     pub fn label(&self) -> Label<'_> {
         Label(self)
+    }
+
+    /// File and line of the field that a JSON pointer (RFC 6901) names, or of the
+    /// nearest field around it that the input writes out. The text is read
+    /// again for it, so this is for messages.
+    #[must_use]
+    pub fn place_of(&self, pointer: &str) -> Place {
+        locate_field(&self.place, pointer)
+    }
+
+    /// The same for a field path in the API server's words, such as
+    /// `spec.ports[0].port` or `.spec.containers[name="web"].image`.
+    #[must_use]
+    pub fn place_of_field(&self, path: &str) -> Place {
+        self.place_of(&field_path::pointer(&self.value, path))
     }
 
     fn text(&self, pointer: &str) -> &str {

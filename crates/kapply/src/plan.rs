@@ -3,11 +3,19 @@
 //! An object that is proved unchanged costs no request; whatever cannot be
 //! proved is asked of the server with a dry run.
 
+mod ask;
+pub mod file;
+mod immutable;
+mod planner;
+pub mod prove;
+mod takeover;
+
 use std::fmt;
 
 use serde_json::Value;
 
-use crate::apply::FieldConflict;
+pub use self::planner::{Check, Force, PlanOptions, plan};
+use crate::ssa::FieldConflict;
 
 /// An object as the cluster has it.
 #[derive(Debug, Clone, PartialEq)]

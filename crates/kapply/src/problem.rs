@@ -1,13 +1,93 @@
 //! What is wrong with the input, and where: every message about a manifest
 //! names its file and line, and all of them are reported together.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
+
+/// A file of the input: its name and, where it was read, its bytes, in which
+/// lines are looked up. Files are told apart by name alone.
+#[derive(Clone)]
+pub struct File {
+    name: Arc<str>,
+    bytes: Option<Arc<[u8]>>,
+}
+
+impl File {
+    /// A file that was read.
+    #[must_use]
+    pub fn read(name: &str, bytes: Vec<u8>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: Some(bytes.into()),
+        }
+    }
+
+    /// What was read; empty if nothing was.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+}
+
+impl From<&str> for File {
+    fn from(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            bytes: None,
+        }
+    }
+}
+
+impl Deref for File {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.name
+    }
+}
+
+impl PartialEq for File {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for File {}
+
+impl std::hash::Hash for File {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl PartialOrd for File {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for File {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.name.cmp(&other.name)
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(out)
+    }
+}
+
+impl fmt::Display for File {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(out)
+    }
+}
 
 /// A place in the input: a file (or `stdin`) and a 1-based line, 0 for the file as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// Path as the user wrote it, or `stdin`.
-    pub file: Arc<str>,
+    pub file: File,
     /// 1-based line; 0 means the whole file.
     pub line: usize,
 }

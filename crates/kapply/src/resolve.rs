@@ -2,8 +2,9 @@
 //! resource and its namespace, and an object that is given twice is refused.
 
 mod image;
+pub(crate) mod template;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use kube::core::{ApiResource, GroupVersionKind};
 
@@ -87,26 +88,49 @@ pub fn prepare(
     Problems(problems).or(())
 }
 
+/// Two objects are one if group, kind, namespace and name are the same, whatever
+/// version they are written in, and whether the namespace is written or given by -n.
 fn duplicates(objects: &[Object], namespace: &str) -> Vec<Problem> {
-    let mut first: HashMap<_, &Object> = HashMap::new();
+    let defined = definitions::definitions(objects);
+    let mut first: HashMap<_, &Object> = HashMap::with_capacity(objects.len());
     let mut problems = Vec::new();
     for object in objects {
-        let scope = object.namespace().unwrap_or(namespace);
-        if let Some(earlier) = first.get(&(object.group(), object.kind(), scope, object.name())) {
-            let message = format!(
-                "{}: the same object is already given at {}; remove one of them",
-                object.label(),
-                earlier.place
-            );
-            problems.push(Problem::at(&object.place, message));
-            continue;
+        let namespaced = defined
+            .get(&object.gvk())
+            .map(|kind| kind.namespaced)
+            .or_else(|| builtin::is_namespaced(object.group(), object.kind()));
+        let scope = match namespaced {
+            Some(false) => "",
+            _ => object.namespace().unwrap_or(namespace),
+        };
+        let identity = (object.group(), object.kind(), scope, object.name());
+        match first.entry(identity) {
+            Entry::Vacant(entry) => {
+                entry.insert(object);
+            }
+            Entry::Occupied(entry) => {
+                problems.push(Problem::at(&object.place, twice(object, entry.get())));
+            }
         }
-        first.insert(
-            (object.group(), object.kind(), scope, object.name()),
-            object,
-        );
     }
     problems
+}
+
+fn twice(object: &Object, earlier: &Object) -> String {
+    let version = if object.api_version() == earlier.api_version() {
+        String::new()
+    } else {
+        format!(
+            " as {} (here it is {})",
+            earlier.api_version(),
+            object.api_version()
+        )
+    };
+    format!(
+        "{}: the same object is already given at {}{version}; remove one of them",
+        object.label(),
+        earlier.place
+    )
 }
 
 /// Finds every object's resource and namespace.
@@ -128,6 +152,7 @@ pub fn resolve(
         let Some(KnownKind {
             resource,
             namespaced,
+            ..
         }) = served.or_else(|| defined.get(&gvk))
         else {
             problems
@@ -245,6 +270,21 @@ mod tests {
             error,
             "m.yaml:9: configmap/a: the same object is already given at m.yaml:1; remove one of them"
         );
+    }
+
+    #[test]
+    fn one_object_in_two_versions_or_scopes_is_one() {
+        let hpa = |version: &str| json!({"apiVersion": version, "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"}});
+        let role = |namespace: serde_json::Value| json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "a", "namespace": namespace}});
+        let mut objects = [
+            object(1, hpa("autoscaling/v1")),
+            object(5, hpa("autoscaling/v2")),
+            object(9, role(json!(null))),
+            object(13, role(json!("other"))),
+        ];
+        let error = prepare(&mut objects, &[], "shop").unwrap_err().to_string();
+        assert!(error.contains("m.yaml:5: horizontalpodautoscaler.autoscaling/a: the same object is already given at m.yaml:1 as autoscaling/v1 (here it is autoscaling/v2)"), "{error}");
+        assert!(error.contains("m.yaml:13: clusterrole.rbac.authorization.k8s.io/a: the same object is already given at m.yaml:9;"), "{error}");
     }
 
     #[test]

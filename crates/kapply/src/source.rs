@@ -1,175 +1,141 @@
-//! Stage 1: `-f` paths become texts. Files, directories and standard input
-//! are read in a fixed order, and every path that cannot be read is named.
+//! Stage 1: what `-f` and `-k` name becomes texts. Files, directories, standard
+//! input, URLs and kustomizations are read in a fixed order, and everything that
+//! cannot be read is named.
 
-use std::{
-    fs,
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod directory;
+mod file;
+mod kustomize;
+mod url;
 
-use crate::problem::{Place, Problem, Problems};
+use std::{collections::HashSet, fs, path::PathBuf};
 
-/// The bytes of one file or of standard input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The path as the user wrote it, or `stdin`.
-    pub name: Arc<str>,
-    /// What was read.
-    pub bytes: Vec<u8>,
+use crate::problem::{File, Place, Problem, Problems};
+
+/// What to read.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// Files, directories, `https://` URLs, or `-` for standard input.
+    pub paths: Vec<PathBuf>,
+    /// Directories with a `kustomization.yaml`.
+    pub kustomizations: Vec<PathBuf>,
+    /// Whether the subdirectories of directories are read, too.
+    pub recursive: bool,
+    /// Whether anything may be fetched from a URL.
+    pub allow_urls: bool,
 }
 
-/// Reads what the paths name: a file, the `.yaml`, `.yml` and `.json` files of
-/// a directory in name order (with `recursive`, of its subdirectories too), or
-/// `-` for standard input. A file that is reached twice is read once.
+/// Reads a file, the `.yaml`, `.yml` and `.json` files of a directory in name
+/// order (hidden ones included, as for kubectl), a URL, standard input, and what
+/// kustomize makes of a directory. A file that is reached twice is read once.
 ///
 /// # Errors
-/// Every path that is missing, unreadable, or a directory without manifests.
-pub fn read(paths: &[PathBuf], recursive: bool) -> Result<Vec<Source>, Problems> {
+/// Everything that is missing, unreadable, too large, or a directory without
+/// manifests; and every URL that is not allowed.
+pub async fn read(inputs: &Inputs) -> Result<Vec<File>, Problems> {
     let mut problems = Problems::default();
-    let mut files = Vec::new();
-    for path in paths {
-        if path.as_os_str() == "-" {
-            files.push(path.clone());
-        } else if path.is_dir() {
-            let before = files.len();
-            walk(path, recursive, &mut files, &mut problems);
-            if files.len() == before && problems.0.is_empty() {
-                problems.0.push(problem(path, "there is no .yaml, .yml or .json file in this directory (-R looks into subdirectories)"));
+    let mut paths = Vec::new();
+    for path in &inputs.paths {
+        if path.is_dir() {
+            match directory::manifests(path, inputs.recursive) {
+                Ok(found) => paths.extend(found),
+                Err(problem) => problems.0.push(problem),
             }
         } else {
-            files.push(path.clone());
+            paths.push(path.clone());
         }
     }
-    let mut seen = Vec::new();
-    let mut sources = Vec::new();
-    for file in files {
-        let identity = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
-        if seen.contains(&identity) {
+    let mut seen = HashSet::new();
+    let mut files = Vec::new();
+    for path in paths {
+        let identity = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        if !seen.insert(identity) {
             continue;
         }
-        seen.push(identity);
-        match read_one(&file) {
-            Ok(source) => sources.push(source),
-            Err(error) => problems.0.push(problem(
-                &file,
-                &format!("cannot read it: {}", plain(&error)),
-            )),
+        let read = match path.to_str() {
+            Some("-") => file::stdin().await,
+            Some(text) if url::is_url(text) => url::fetch(text, inputs.allow_urls).await,
+            _ => file::read(&path),
+        };
+        match read {
+            Ok(file) => files.push(file),
+            Err(problem) => problems.0.push(problem),
         }
     }
-    problems.or(sources)
-}
-
-fn walk(directory: &Path, recursive: bool, files: &mut Vec<PathBuf>, problems: &mut Problems) {
-    let entries = fs::read_dir(directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut entries: Vec<_> = match entries {
-        Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
-        Err(error) => {
-            problems.0.push(problem(
-                directory,
-                &format!("cannot list it: {}", plain(&error)),
-            ));
-            return;
-        }
-    };
-    entries.sort();
-    for path in entries {
-        // A symbolic link to a directory is not followed: it may lead back up.
-        let is_directory = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
-        if is_directory {
-            if recursive {
-                walk(&path, recursive, files, problems);
-            }
-        } else if path
-            .extension()
-            .is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
-            && !path.is_dir()
-        {
-            files.push(path);
+    for directory in &inputs.kustomizations {
+        match kustomize::build(directory).await {
+            Ok(file) => files.push(file),
+            Err(problem) => problems.0.push(problem),
         }
     }
+    problems.or(files)
 }
 
-fn read_one(path: &Path) -> io::Result<Source> {
-    if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(Source {
-            name: "stdin".into(),
-            bytes,
-        });
-    }
-    Ok(Source {
-        name: path.to_string_lossy().into(),
-        bytes: fs::read(path)?,
-    })
-}
-
-fn problem(path: &Path, message: &str) -> Problem {
-    Problem::at(&Place::file(&path.to_string_lossy()), message)
-}
-
-/// An I/O error without Rust's `(os error 2)`.
-fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or(&text)
-        .to_lowercase()
+fn problem(name: &str, message: impl Into<String>) -> Problem {
+    Problem::at(&Place::file(name), message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn directories_are_read_sorted_and_deep_only_if_asked() {
-        let root = tempfile::tempdir().unwrap();
-        fs::create_dir(root.path().join("sub")).unwrap();
-        for name in ["b.yml", "a.yaml", "note.txt", "c.json", "sub/d.yaml"] {
-            fs::write(root.path().join(name), name).unwrap();
+    fn inputs(paths: &[&std::path::Path], recursive: bool) -> Inputs {
+        Inputs {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+            recursive,
+            ..Inputs::default()
         }
-        let names = |recursive| -> Vec<String> {
-            let sources = read(&[root.path().to_owned()], recursive).unwrap();
-            sources
-                .into_iter()
-                .map(|source| String::from_utf8(source.bytes).unwrap())
-                .collect()
-        };
-        assert_eq!(names(false), ["a.yaml", "b.yml", "c.json"]);
-        assert_eq!(names(true), ["a.yaml", "b.yml", "c.json", "sub/d.yaml"]);
     }
 
-    #[test]
-    fn a_file_named_twice_is_read_once() {
+    #[tokio::test]
+    async fn directories_are_read_sorted_and_deep_only_if_asked() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("sub")).unwrap();
+        for name in [
+            "b.yml",
+            "a.yaml",
+            "note.txt",
+            "c.json",
+            ".hidden.yaml",
+            "d.YAML",
+            "sub/d.yaml",
+        ] {
+            fs::write(root.path().join(name), name).unwrap();
+        }
+        for (recursive, expected) in [
+            (false, vec![".hidden.yaml", "a.yaml", "b.yml", "c.json"]),
+            (
+                true,
+                vec![".hidden.yaml", "a.yaml", "b.yml", "c.json", "sub/d.yaml"],
+            ),
+        ] {
+            let files = read(&inputs(&[root.path()], recursive)).await.unwrap();
+            let found: Vec<_> = files
+                .iter()
+                .map(|file| std::str::from_utf8(file.bytes()).unwrap())
+                .collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_named_twice_is_read_once() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("a.yaml");
         fs::write(&file, "x").unwrap();
-        assert_eq!(
-            read(&[file.clone(), root.path().to_owned()], false)
-                .unwrap()
-                .len(),
-            1
-        );
+        let files = read(&inputs(&[&file, root.path()], false)).await.unwrap();
+        assert_eq!(files.len(), 1);
     }
 
-    #[test]
-    fn every_missing_path_is_named() {
-        let error = read(&["no/such".into(), "nor/this".into()], false).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no/such: cannot read it: no such file or directory\nnor/this: cannot read it: no such file or directory"
-        );
-    }
-
-    #[test]
-    fn a_directory_without_manifests_is_an_error() {
-        let root = tempfile::tempdir().unwrap();
+    #[tokio::test]
+    async fn everything_that_cannot_be_read_is_named() {
+        let empty = tempfile::tempdir().unwrap();
+        let paths = ["no/such".as_ref(), "nor/this".as_ref(), empty.path()];
+        let error = read(&inputs(&paths, false)).await.unwrap_err().to_string();
+        let missing = "cannot read it: no such file or directory";
         assert!(
-            read(&[root.path().to_owned()], false)
-                .unwrap_err()
-                .to_string()
-                .contains("no .yaml")
+            error.contains(&format!("no/such: {missing}\nnor/this: {missing}")),
+            "{error}"
         );
+        assert!(error.contains("there is no .yaml"), "{error}");
     }
 }

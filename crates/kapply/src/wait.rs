@@ -1,30 +1,51 @@
 //! Stage 6: watch the targets until all are ready, one cannot get ready, or
 //! the time is up, and say what was missing and why.
 
+mod container;
+mod creation;
+mod event;
+mod evidence;
 mod feed;
+mod goal;
+mod lookup;
+mod options;
 mod pods;
 mod readiness;
 mod rollout;
+mod selector;
+mod trouble;
+mod watch;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use futures::stream::{self, StreamExt as _};
 use http::Request;
-use serde_json::Value;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use self::feed::{Feed, FeedKey};
+pub(crate) use self::readiness::readiness;
+use self::watch::{Judgement, Watch};
+pub use self::{
+    event::Event,
+    evidence::Log,
+    options::{
+        TIMEOUT_ANNOTATION, TimeoutFor, WAIT_FOR_ANNOTATION, WaitFor, WaitOptions, duration,
+    },
+};
 use crate::{
     connect::{Cluster, Retry},
     interrupt::Interrupt,
+    mask::Mask,
     resolve::Target,
 };
 
-/// Pods with trouble that are listed for one workload; more say the same.
-const MAX_DETAILS: usize = 3;
-
-/// The status of an object before the first list has arrived; no news for anybody.
-const NO_WORD: &str = "no word from the API server yet";
+/// Reasons that are listed for one object; more say the same.
+const MAX_REASONS: usize = 3;
+/// Events that are listed for one object.
+const MAX_EVENTS: usize = 4;
+/// Objects whose logs are fetched at the end.
+const MAX_LOGS: usize = 5;
+/// How long a look waits for the first lists, and for what explains them.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// How far an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +67,25 @@ pub struct Status {
     pub message: String,
 }
 
-/// The last status of one target.
+/// The last status of one target, and what explains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waited {
     /// How far it came.
     pub status: Status,
     /// What its pods say, if it is not ready.
-    pub details: Vec<String>,
+    pub reasons: Vec<String>,
+    /// What can be done about it.
+    pub advice: Option<&'static str>,
+    /// Recent warnings about it and its pods, the newest last.
+    pub events: Vec<Event>,
+    /// The ends of the logs of the containers that are to blame.
+    pub logs: Vec<Log>,
+    /// How long it was waited for: until it was ready or failed, or to the end.
+    pub elapsed: Duration,
+    /// How long it was to be waited for.
+    pub timeout: Duration,
+    /// Whether it was not ready when its time was up.
+    pub timed_out: bool,
 }
 
 /// How a wait ended.
@@ -81,6 +114,10 @@ pub struct WaitReport {
 /// others are ready as soon as they exist.
 #[must_use]
 pub fn is_waited_for(target: &Target) -> bool {
+    let annotations = &target.object.value["metadata"]["annotations"];
+    if annotations[WAIT_FOR_ANNOTATION].is_string() {
+        return true;
+    }
     !matches!(
         (target.object.group(), target.object.kind()),
         (
@@ -102,206 +139,216 @@ pub fn is_waited_for(target: &Target) -> bool {
     )
 }
 
-/// Watches the targets until they are ready, or `timeout` is over (zero: looks
-/// once). `observe` hears of every status that changes.
+/// The server's time, to the second, for [`WaitOptions::since`]; `None` if it does not tell.
+pub async fn server_time(cluster: &Cluster) -> Option<Timestamp> {
+    let request = Request::get("/version").body(Vec::new()).ok()?;
+    cluster.send(&request, Retry::Never).await.ok()?.date
+}
+
+/// Watches the targets until all are ready, one cannot get ready, or the time
+/// of one is over. `observe` hears of every status that changes.
 pub async fn wait(
     cluster: &Cluster,
     targets: &[Target],
-    timeout: Duration,
+    options: &WaitOptions,
     interrupt: &Interrupt,
-    mut observe: impl FnMut(&Target, &Status),
+    mut observe: impl FnMut(&Target, &Waited),
 ) -> WaitReport {
-    let deadline = Instant::now() + timeout;
-    let mut watch = Watch::start(cluster, targets).await;
-    let mut streams: stream::SelectAll<_> = watch
-        .keys
-        .iter()
-        .enumerate()
-        .map(|(number, key)| key.stream(cluster, number))
-        .collect();
-    let mut shown: BTreeMap<usize, Status> = BTreeMap::new();
-    loop {
-        let objects: Vec<_> = targets.iter().map(|target| watch.judge(target)).collect();
-        for (index, waited) in objects.iter().enumerate() {
-            if waited.status.message != NO_WORD && shown.get(&index) != Some(&waited.status) {
-                observe(&targets[index], &waited.status);
-                shown.insert(index, waited.status.clone());
+    let started = Instant::now();
+    let mut watch = Watch::start(cluster, targets, options).await;
+    let mut clock = Clock::new(started, &watch, targets.len(), options);
+    let mut shown: Vec<Option<(Status, Vec<String>)>> = vec![None; targets.len()];
+    let (end, judgements) = loop {
+        let judgements = watch.judge();
+        clock.note(&judgements);
+        for (index, judgement) in judgements.iter().enumerate() {
+            let waited = clock.waited(index, judgement, &options.mask);
+            let news = (waited.status.clone(), waited.reasons.clone());
+            if !judgement.is_unheard && shown[index].as_ref() != Some(&news) {
+                observe(&targets[index], &waited);
+                shown[index] = Some(news);
             }
         }
-        let reached = |state| objects.iter().any(|waited| waited.status.state == state);
-        let end = match (reached(State::Failed), reached(State::Pending)) {
-            (true, _) => Some(End::Failed),
-            (_, false) => Some(End::Ready),
-            // Looking once means: until everything has been listed.
-            _ if timeout.is_zero() && watch.is_complete() => Some(End::TimedOut),
-            _ => None,
-        };
-        if let Some(end) = end {
-            return WaitReport { end, objects };
+        match clock.end(&watch, &judgements) {
+            Some(End::Failed) if watch.is_room_coming(&judgements).await => continue,
+            Some(end) => break (end, judgements),
+            None => {}
         }
-        let patience = if timeout.is_zero() {
-            deadline + Duration::from_secs(10)
-        } else {
-            deadline
-        };
+        let wake = clock.wake(&watch, &judgements);
         tokio::select! {
-            Some((number, event)) = streams.next() => watch.feeds[number].take(event),
-            () = tokio::time::sleep_until(patience) => return WaitReport { end: End::TimedOut, objects },
-            () = interrupt.asked() => return WaitReport { end: End::Interrupted, objects },
+            () = watch.news() => {}
+            () = tokio::time::sleep_until(wake) => {}
+            () = interrupt.asked() => break (End::Interrupted, judgements),
         }
-        // What has already arrived is judged at once, not one change at a time.
-        while let Some(Some((number, event))) = futures::FutureExt::now_or_never(streams.next()) {
-            watch.feeds[number].take(event);
-        }
-    }
+    };
+    let mut objects = clock.report(end, &judgements, options);
+    explain(
+        cluster,
+        targets,
+        &watch,
+        &judgements,
+        end,
+        &mut objects,
+        options,
+    )
+    .await;
+    WaitReport { end, objects }
 }
 
-struct Watch {
-    keys: Vec<FeedKey>,
-    feeds: Vec<Feed>,
-    /// Feeds from here on are only for diagnosis.
-    targets_end: usize,
-    /// Storage classes whose claims stay unbound until a pod uses them.
-    late_binding: Vec<String>,
-}
-
-impl Watch {
-    async fn start(cluster: &Cluster, targets: &[Target]) -> Self {
-        let mut keys = feed::keys(targets);
-        let targets_end = keys.len();
-        keys.extend(feed::diagnosis_keys(targets));
-        let has_claims = targets
-            .iter()
-            .any(|target| target.object.kind() == "PersistentVolumeClaim");
-        let late_binding = if has_claims {
-            late_binding_classes(cluster).await
-        } else {
-            Vec::new()
-        };
-        let feeds = keys.iter().map(Feed::new).collect();
-        Self {
-            keys,
-            feeds,
-            targets_end,
-            late_binding,
+/// Adds events and logs to what is not ready. A look and an interrupted wait
+/// are answered without logs: nobody wants to wait for them.
+async fn explain(
+    cluster: &Cluster,
+    targets: &[Target],
+    watch: &Watch<'_>,
+    judgements: &[Judgement],
+    end: End,
+    objects: &mut [Waited],
+    options: &WaitOptions,
+) {
+    let mut asked = Vec::new();
+    for (index, waited) in objects.iter_mut().enumerate() {
+        if waited.status.state == State::Ready {
+            continue;
         }
-    }
-
-    fn is_complete(&self) -> bool {
-        self.feeds[..self.targets_end]
-            .iter()
-            .all(|feed| feed.complete)
-    }
-
-    fn judge(&self, target: &Target) -> Waited {
-        let bare = |status| Waited {
-            status,
-            details: Vec::new(),
-        };
-        let Some(feed) = self.feed(
-            0..self.targets_end,
-            &target.resource.plural,
-            &target.resource.group,
-            target,
-        ) else {
-            return bare(Status::pending("not watched"));
-        };
-        if let Some(reason) = &feed.broken {
-            return bare(Status::failed(format!("it cannot be watched: {reason}")));
+        let told = format!("{}\n{}", waited.status.message, waited.reasons.join("\n"));
+        let mut events = watch.events(index, &judgements[index]);
+        for event in &mut events {
+            let plain = evidence::printable(&event.message);
+            event.message = options.mask.text(&plain);
         }
-        let Some(live) = feed.get(target.object.name()) else {
-            return bare(Status::pending(if feed.complete {
-                "it does not exist"
-            } else {
-                NO_WORD
-            }));
-        };
-        let mut status = readiness::readiness(live);
-        if status.state == State::Pending && self.waits_for_consumer(live) {
-            status = Status::ready("unbound until a pod uses it (WaitForFirstConsumer)");
-        }
-        if status.state == State::Ready {
-            return bare(status);
-        }
-        let troubles = self.troubles(target, live);
-        if let Some(fatal) = troubles
-            .iter()
-            .find(|trouble| trouble.fatal)
-            .filter(|_| status.state == State::Pending)
+        events.retain(|event| !event.is_told_by(&told));
+        events.drain(..events.len().saturating_sub(MAX_EVENTS));
+        waited.events = events;
+        let is_final = waited.status.state == State::Failed || waited.timed_out;
+        if is_final
+            && end != End::Interrupted
+            && !options.timeout.is_zero()
+            && asked.len() < MAX_LOGS
         {
-            status = Status::failed(fatal.text.clone());
+            asked.push(index);
         }
-        let details = troubles
-            .into_iter()
-            .map(|trouble| trouble.text)
-            .filter(|text| *text != status.message);
+    }
+    let logs = asked.iter().map(|index| {
+        let namespace = targets[*index].namespace.as_deref();
+        let troubles = &judgements[*index].troubles;
+        evidence::logs(cluster, namespace, troubles, &options.mask)
+    });
+    for (index, logs) in asked.iter().zip(futures::future::join_all(logs).await) {
+        objects[*index].logs = logs;
+    }
+}
+
+/// The time of a wait: since when, until when, and when each target was settled.
+struct Clock {
+    started: Instant,
+    /// Whether it is only looked once.
+    is_look: bool,
+    timeouts: Vec<Duration>,
+    settled: Vec<Option<Instant>>,
+}
+
+impl Clock {
+    fn new(started: Instant, watch: &Watch<'_>, targets: usize, options: &WaitOptions) -> Self {
+        Self {
+            started,
+            is_look: options.timeout.is_zero(),
+            timeouts: (0..targets)
+                .map(|index| watch.terms(index).timeout)
+                .collect(),
+            settled: vec![None; targets],
+        }
+    }
+
+    fn note(&mut self, judgements: &[Judgement]) {
+        for (settled, judgement) in self.settled.iter_mut().zip(judgements) {
+            *settled = match judgement.status.state {
+                State::Pending => None,
+                _ => settled.or_else(|| Some(Instant::now())),
+            };
+        }
+    }
+
+    fn deadline(&self, index: usize) -> Instant {
+        self.started
+            + if self.is_look {
+                LOOK
+            } else {
+                self.timeouts[index]
+            }
+    }
+
+    fn is_late(&self, index: usize, judgement: &Judgement) -> bool {
+        judgement.status.state == State::Pending && Instant::now() >= self.deadline(index)
+    }
+
+    fn end(&self, watch: &Watch<'_>, judgements: &[Judgement]) -> Option<End> {
+        let reached = |state| {
+            judgements
+                .iter()
+                .any(|judgement| judgement.status.state == state)
+        };
+        // A look tells of all objects, not only of the first that has failed.
+        let is_done = !self.is_look || watch.is_complete();
+        let mut late = judgements.iter().enumerate();
+        match (reached(State::Failed), reached(State::Pending)) {
+            (true, _) if is_done => Some(End::Failed),
+            (false, false) => Some(End::Ready),
+            _ if self.is_look && is_done => Some(End::TimedOut),
+            _ if late.any(|(index, judgement)| self.is_late(index, judgement)) => {
+                Some(End::TimedOut)
+            }
+            _ => None,
+        }
+    }
+
+    /// When to judge again without any news.
+    fn wake(&self, watch: &Watch<'_>, judgements: &[Judgement]) -> Instant {
+        let pending = judgements
+            .iter()
+            .enumerate()
+            .filter(|(_, judgement)| judgement.status.state == State::Pending);
+        let deadlines = pending.map(|(index, _)| self.deadline(index));
+        let wake = deadlines.chain(watch.next_verdict()).min();
+        wake.unwrap_or_else(|| Instant::now() + LOOK)
+    }
+
+    fn waited(&self, index: usize, judgement: &Judgement, mask: &Mask) -> Waited {
+        let conceal = |text: &str| mask.text(&evidence::printable(text));
+        let until = self.settled[index].unwrap_or_else(Instant::now);
+        let status = Status {
+            state: judgement.status.state,
+            message: if judgement.troubles.is_empty() {
+                judgement.status.message.clone()
+            } else {
+                conceal(&judgement.status.message)
+            },
+        };
+        let reasons = judgement
+            .troubles
+            .iter()
+            .map(|trouble| conceal(&trouble.text));
+        let reasons = reasons.filter(|text| *text != status.message);
         Waited {
-            details: details.take(MAX_DETAILS).collect(),
+            reasons: reasons.take(MAX_REASONS).collect(),
+            advice: judgement.troubles.iter().find_map(|trouble| trouble.advice),
+            events: Vec::new(),
+            logs: Vec::new(),
+            elapsed: until - self.started,
+            timeout: self.timeouts[index],
+            timed_out: false,
             status,
         }
     }
 
-    fn troubles(&self, target: &Target, live: &Value) -> Vec<pods::Trouble> {
-        if target.object.kind() == "Pod" && target.object.group().is_empty() {
-            return pods::trouble(live, true).into_iter().collect();
-        }
-        // Until the controller has seen the change, its newest pods are of the revision before it.
-        let seen =
-            live.pointer("/status/observedGeneration") == live.pointer("/metadata/generation");
-        let diagnosis = self.targets_end..self.keys.len();
-        let Some(feed) = self
-            .feed(diagnosis.clone(), "pods", "", target)
-            .filter(|_| seen || live["kind"] == "Job")
-        else {
-            return Vec::new();
-        };
-        let sets = self.feed(diagnosis, "replicasets", "apps", target);
-        let sets: Vec<_> = sets.into_iter().flat_map(Feed::all).collect();
-        pods::troubles(live, &feed.all().collect::<Vec<_>>(), &sets)
+    fn report(&self, end: End, judgements: &[Judgement], options: &WaitOptions) -> Vec<Waited> {
+        let waited = judgements.iter().enumerate().map(|(index, judgement)| {
+            let waited = self.waited(index, judgement, &options.mask);
+            Waited {
+                timed_out: end == End::TimedOut && !self.is_look && self.is_late(index, judgement),
+                ..waited
+            }
+        });
+        waited.collect()
     }
-
-    fn feed(
-        &self,
-        range: std::ops::Range<usize>,
-        plural: &str,
-        group: &str,
-        target: &Target,
-    ) -> Option<&Feed> {
-        let fits = |key: &FeedKey| {
-            key.resource.plural == plural
-                && key.resource.group == group
-                && key.namespace == target.namespace
-        };
-        let number = range.into_iter().find(|number| fits(&self.keys[*number]))?;
-        Some(&self.feeds[number])
-    }
-
-    fn waits_for_consumer(&self, live: &Value) -> bool {
-        let class = live
-            .pointer("/spec/storageClassName")
-            .and_then(Value::as_str);
-        live["kind"] == "PersistentVolumeClaim"
-            && class.is_some_and(|class| self.late_binding.iter().any(|late| late == class))
-    }
-}
-
-/// Names of the storage classes with `WaitForFirstConsumer`; none if they cannot be read.
-async fn late_binding_classes(cluster: &Cluster) -> Vec<String> {
-    let Ok(request) = Request::get("/apis/storage.k8s.io/v1/storageclasses").body(Vec::new())
-    else {
-        return Vec::new();
-    };
-    let Ok(reply) = cluster.send(&request, Retry::Transient).await else {
-        return Vec::new();
-    };
-    let list: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let classes = list["items"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    classes
-        .iter()
-        .filter(|class| class["volumeBindingMode"] == "WaitForFirstConsumer")
-        .filter_map(|class| class.pointer("/metadata/name")?.as_str().map(str::to_owned))
-        .collect()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::setup::Phase;
+use crate::{bench::Work, setup::Phase};
 
 /// `cargo xtask …`
 #[derive(Debug, Parser)]
@@ -20,7 +20,8 @@ started, 128+N interrupted by signal N (130 for Ctrl-C).
 Examples:
   cargo xtask demo               from source to replicas that survive losing a node
   cargo xtask test               everything that must hold, against a real cluster
-  cargo xtask test --no-cluster  the quick part of it"
+  cargo xtask test --no-cluster  the quick part of it
+  cargo xtask bench kapply       kapply beside kubectl and Helm"
 )]
 pub struct Cli {
     /// What to do.
@@ -39,6 +40,13 @@ pub enum Command {
     Demo(Demo),
     /// Format, lints, docs, licences, unit tests, then the suites on a real cluster
     Test(Test),
+    /// Kill kapply at random moments for as long as you like; every next run must finish the job
+    Soak(Soak),
+    /// Measure a tool beside others that do the same
+    Bench(Bench),
+    /// Run a command and write what it took; `bench` calls it
+    #[command(hide = true)]
+    Measured(Measured),
 }
 
 /// `cargo xtask setup`
@@ -119,6 +127,70 @@ pub struct Test {
     /// Use this running klab cluster, and leave it running
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
+}
+
+/// `cargo xtask soak`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The same suites as in `cargo xtask test`, where they kill ten times.
+
+Examples:
+  cargo xtask soak                         100 kills, the usual moments
+  cargo xtask soak --kills 1000 --seed 7   more of them, at other moments")]
+pub struct Soak {
+    /// How often to kill
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub kills: u32,
+    /// Where the sequence of random moments starts
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// `cargo xtask bench`
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// What to measure.
+    #[command(subcommand)]
+    pub command: BenchCommand,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// kapply, kubectl, Helm and a bare client on a control plane of their own
+    Kapply(BenchKapply),
+}
+
+/// `cargo xtask bench kapply`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Needs root and Go. kapply is built for release, Helm once from its Go module. The
+cluster is torn down at the end, also after a failure or Ctrl-C. The table is
+printed on stdout; ratio is the median against kapply's. Nothing is asserted.
+
+Examples:
+  cargo xtask bench kapply
+  cargo xtask bench kapply --only many --runs 3 --json bench.json")]
+pub struct BenchKapply {
+    /// Measure only this (may be repeated)
+    #[arg(long, value_enum, value_name = "WORK")]
+    pub only: Vec<Work>,
+    /// How often everything is measured, the tools taking turns
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub runs: usize,
+    /// Write all numbers to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// `xtask measured`
+#[derive(Debug, Args)]
+pub struct Measured {
+    /// Where the numbers go
+    pub report: PathBuf,
+    /// The command
+    #[arg(last = true, required = true)]
+    pub command: Vec<String>,
 }
 
 #[cfg(test)]

@@ -74,6 +74,14 @@ impl Cluster {
         runner.run(&mut self.klab(&["up", "--nodes", &nodes.to_string()]))
     }
 
+    /// Starts it without any node.
+    ///
+    /// # Errors
+    /// When klab fails.
+    pub fn up_control_plane(&self, runner: &Runner) -> anyhow::Result<()> {
+        runner.run(&mut self.klab(&["up", "--control-plane-only"]))
+    }
+
     /// Gives an image archive to every node.
     ///
     /// # Errors

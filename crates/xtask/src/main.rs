@@ -4,7 +4,8 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 use xtask::{
-    cli::{Cli, Command},
+    bench,
+    cli::{BenchCommand, Cli, Command},
     demo, image,
     repo::{Refusal, Repo},
     run::{Interrupted, Runner},
@@ -13,6 +14,13 @@ use xtask::{
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Measured(options) = &cli.command {
+        // Before any signal is taken over: what is measured gets them as they come.
+        return bench::measured(&options.report, &options.command).unwrap_or_else(|error| {
+            let _ = writeln!(std::io::stderr(), "xtask: error: {error:#}");
+            ExitCode::FAILURE
+        });
+    }
     match dispatch(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -31,6 +39,11 @@ fn dispatch(command: &Command) -> anyhow::Result<()> {
         Command::Image(options) => image::command(&repo, &runner, options),
         Command::Demo(options) => demo::command(repo, runner, options),
         Command::Test(options) => test::command(repo, runner, options),
+        Command::Soak(options) => test::soak(repo, runner, options),
+        Command::Bench(options) => match &options.command {
+            BenchCommand::Kapply(options) => bench::kapply(repo, runner, options),
+        },
+        Command::Measured(_) => Ok(()),
     }
 }
 

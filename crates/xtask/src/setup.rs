@@ -8,7 +8,7 @@ mod packages;
 mod programs;
 mod runtime;
 
-pub use cargo_tools::{CargoTool, DENY, NEXTEST};
+pub use cargo_tools::{CargoTool, DENY, NEXTEST, cache};
 pub use runtime::Runtime;
 
 use anyhow::Context;

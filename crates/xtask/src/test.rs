@@ -108,6 +108,9 @@ struct Session {
     /// None with `--no-cluster`.
     cluster: Option<Target>,
     image: Option<Image>,
+    /// The profile of nextest for the suites, and what they are told besides.
+    profile: &'static str,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// The cluster that the suites run on.
@@ -124,6 +127,31 @@ struct Target {
 /// # Errors
 /// A refusal before anything starts; else the first stage that failed.
 pub fn command(repo: Repo, runner: Runner, options: &cli::Test) -> anyhow::Result<()> {
+    run(repo, runner, options, "e2e", Vec::new())
+}
+
+/// `cargo xtask soak`
+///
+/// # Errors
+/// As [`command`].
+pub fn soak(repo: Repo, runner: Runner, options: &cli::Soak) -> anyhow::Result<()> {
+    let mut variables = vec![("KILLS", options.kills.to_string())];
+    variables.extend(options.seed.map(|seed| ("SEED", seed.to_string())));
+    let killed = cli::Test {
+        filters: vec!["killed".to_owned()],
+        no_cluster: false,
+        cluster: None,
+    };
+    run(repo, runner, &killed, "soak", variables)
+}
+
+fn run(
+    repo: Repo,
+    runner: Runner,
+    options: &cli::Test,
+    profile: &'static str,
+    variables: Vec<(&'static str, String)>,
+) -> anyhow::Result<()> {
     let selection = Selection::new(&options.filters)?;
     let cluster = if options.no_cluster {
         None
@@ -149,6 +177,8 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Test) -> anyhow::Resul
         selection,
         cluster,
         image: None,
+        profile,
+        variables,
     };
     let mut log = Log::default();
     let outcome = [TOOLS, lints, UNIT_TESTS]

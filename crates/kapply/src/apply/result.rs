@@ -1,6 +1,6 @@
 //! What became of each object.
 
-use super::conflict::FieldConflict;
+use crate::ssa::FieldConflict;
 
 /// What an apply did to one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Outcome {
     Created,
     /// It existed and was changed.
     Configured,
+    /// It existed, was deleted and created anew.
+    Recreated,
     /// It existed and was as desired.
     Unchanged,
     /// Other managers own fields of it with other values; nothing was changed.
@@ -26,6 +28,7 @@ impl Outcome {
         match self {
             Self::Created => "created",
             Self::Configured => "configured",
+            Self::Recreated => "recreated",
             Self::Unchanged => "unchanged",
             Self::Conflict(_) => "conflict",
             Self::Failed(_) => "failed",
@@ -36,7 +39,10 @@ impl Outcome {
     /// Whether the object is now as desired.
     #[must_use]
     pub fn is_applied(&self) -> bool {
-        matches!(self, Self::Created | Self::Configured | Self::Unchanged)
+        matches!(
+            self,
+            Self::Created | Self::Configured | Self::Recreated | Self::Unchanged
+        )
     }
 }
 

@@ -3,24 +3,37 @@
 
 use crate::object::Object;
 
-/// Namespaces and definitions: everything else may need them.
-pub(crate) const DEFINITIONS: u8 = 0;
+/// The annotation that puts an object into another wave: a whole number, lowest
+/// first. Kubernetes' own kinds are in the waves 0, 10, 20, … of [`wave`].
+pub const WAVE_ANNOTATION: &str = "kapply.dev/wave";
 
 /// The wave of an object, lowest first. The order follows Flux's
 /// `ReconcileOrder` (fluxcd/pkg, ssa/sort.go) and Helm's `InstallOrder`.
-pub(crate) fn wave(object: &Object) -> u8 {
+pub(crate) fn wave(object: &Object) -> i32 {
+    chosen(object)
+        .and_then(Result::ok)
+        .unwrap_or_else(|| usual(object))
+}
+
+/// The wave that the annotation asks for, or the text that is no number.
+pub(crate) fn chosen(object: &Object) -> Option<Result<i32, &str>> {
+    let text = object.value["metadata"]["annotations"][WAVE_ANNOTATION].as_str()?;
+    Some(text.parse().map_err(|_| text))
+}
+
+fn usual(object: &Object) -> i32 {
     match (object.group(), object.kind()) {
-        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => DEFINITIONS,
+        ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => 0,
         ("scheduling.k8s.io", "PriorityClass")
         | ("node.k8s.io", "RuntimeClass")
         | ("networking.k8s.io", "IngressClass")
         | ("storage.k8s.io" | "rbac.authorization.k8s.io", _)
-        | ("", "ServiceAccount" | "ResourceQuota" | "LimitRange" | "PersistentVolume") => 1,
-        ("", "ConfigMap" | "Secret" | "PersistentVolumeClaim") => 2,
-        ("", "Service") => 3,
-        ("apps" | "batch", _) | ("", "Pod" | "ReplicationController" | "PodTemplate") => 4,
-        ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => 6,
-        _ => 5,
+        | ("", "ServiceAccount" | "ResourceQuota" | "LimitRange" | "PersistentVolume") => 10,
+        ("", "ConfigMap" | "Secret" | "PersistentVolumeClaim") => 20,
+        ("", "Service") => 30,
+        ("apps" | "batch", _) | ("", "Pod" | "ReplicationController" | "PodTemplate") => 40,
+        ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => 60,
+        _ => 50,
     }
 }
 
@@ -55,6 +68,6 @@ mod tests {
                 })
             })
             .collect();
-        assert_eq!(waves, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(waves, [0, 10, 20, 30, 40, 50, 60]);
     }
 }

@@ -1,46 +1,53 @@
 //! `kapply apply`
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::path::PathBuf;
 
 use super::{
-    Results, duration,
+    Results,
     exit::{self, Exit},
-    input::Input,
-    output, signal,
+    input::Prepared,
+    output, plan, preflight,
+    pruning::{self, HandOver, Pruned},
+    signal,
+    wait::Waiting,
+    work::{Planned, Work},
 };
 use crate::{
     apply::{Applied, ApplyOptions, apply},
-    connect::{Cluster, ConnectOptions},
+    connect::ConnectOptions,
+    delete::DeleteOptions,
     error::Error,
     interrupt::Interrupt,
-    report::{json, progress::Progress, text},
+    plan::{Action, Blocked, Check, Plan, Proof, Step, file::PlanFile},
+    preflight::Needs,
+    problem::{Problem, Problems},
+    report::{self, json, text},
     resolve::Target,
-    wait::{self, WaitReport},
+    set::{ApplySet, Tooling, WriteOptions},
+    wait::{self, WaitOptions, WaitReport},
 };
 
 /// Flags of `kapply apply`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApplyCommand {
     #[command(flatten)]
-    input: Input,
-    /// Name under which the cluster keeps the fields that are applied
-    #[arg(long, value_name = "NAME", default_value = "kapply")]
-    field_manager: String,
-    /// Take fields over from other managers
-    #[arg(long)]
-    force_conflicts: bool,
+    work: Work,
+    #[command(flatten)]
+    hand_over: HandOver,
+    /// Do exactly what is in this file of kapply plan --out, or nothing
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// Ask the server what would happen, and change nothing
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
     dry_run: Option<String>,
-    /// Requests under way at once
-    #[arg(long, value_name = "N", default_value = "16")]
-    concurrency: NonZeroUsize,
+    /// Ask first whether every permission is there; if not, name those that are missing
+    #[arg(long)]
+    preflight: bool,
     /// Wait until everything that was applied is ready
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
-    /// How long to wait, such as 90s or 5m; 0 looks once
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
-    timeout: Duration,
+    #[command(flatten)]
+    waiting: Waiting,
     /// How to print the results
     #[arg(short, long, value_enum, default_value_t)]
     output: Results,
@@ -49,53 +56,140 @@ pub(super) struct ApplyCommand {
 impl ApplyCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         let interrupt = signal::install();
-        let Some(prepared) = signal::or_interrupted(&interrupt, self.input.targets(connect)).await
-        else {
-            output::error("interrupted before anything was sent");
+        let stored = self.plan.as_deref().map(PlanFile::read).transpose()?;
+        let tooling = self.hand_over.tooling()?;
+        let Some(opened) = self.work.open(connect, &interrupt).await? else {
             return Ok(Exit::Interrupted);
         };
-        let (cluster, targets) = prepared?;
-        let results = self.apply(&cluster, &targets, &interrupt).await;
-        let all_applied = results.iter().all(|applied| applied.outcome.is_applied());
-        let waiting: Vec<usize> = (0..targets.len())
+        let waiting = self.waiting(&opened.prepared).await?;
+        if self.preflight
+            && !self
+                .is_permitted(&opened.prepared, opened.set.as_ref())
+                .await?
+        {
+            return Ok(Exit::Error);
+        }
+        let check = if self.dry_run.is_some() || stored.is_some() {
+            Check::Unproved
+        } else {
+            Check::Updates
+        };
+        let Some(planned) = self.work.plan(opened, check, &interrupt).await? else {
+            return Ok(Exit::Interrupted);
+        };
+        self.guard(&planned, stored.as_ref()).await?;
+        self.carry_out(planned, waiting, tooling.as_ref(), &interrupt)
+            .await
+    }
+
+    /// Refuses what may not be done; what is broken is reported with its object instead.
+    async fn guard(&self, planned: &Planned, stored: Option<&PlanFile>) -> Result<(), Error> {
+        if is_broken(&planned.plan) {
+            return Ok(());
+        }
+        planned.refused.clone().or(()).map_err(Error::Guard)?;
+        let Some(stored) = stored else { return Ok(()) };
+        let moved = plan::moved(stored, planned).await?;
+        let moved = moved
+            .iter()
+            .map(|moved| Problem::general(format!("not as planned: {moved}")));
+        Problems(moved.collect()).or(()).map_err(Error::Guard)
+    }
+
+    async fn carry_out(
+        &self,
+        planned: Planned,
+        waiting: Option<WaitOptions>,
+        tooling: Option<&Tooling>,
+        interrupt: &Interrupt,
+    ) -> Result<Exit, Error> {
+        let Planned {
+            mut opened,
+            mut plan,
+            ..
+        } = planned;
+        let prepared = &opened.prepared;
+        if let Some(set) = opened.set.as_mut().filter(|_| !is_blocked(&plan)) {
+            self.widen(set, prepared, &mut plan).await?;
+        }
+        let results = self.apply(prepared, &plan, interrupt).await;
+        let all_applied =
+            results.iter().all(|applied| applied.outcome.is_applied()) && !interrupt.is_set();
+        let pruned = match opened.set.as_mut() {
+            Some(set) if self.work.set.prune && all_applied => {
+                Some(self.prune(set, prepared, &plan, tooling, interrupt).await)
+            }
+            _ => {
+                pruning::not_pruned(&plan);
+                None
+            }
+        };
+        let targets = &prepared.targets;
+        let indices: Vec<usize> = (0..targets.len())
             .filter(|index| wait::is_waited_for(&targets[*index]))
             .collect();
-        let waited = if self.wait && all_applied {
-            Some(self.wait(&cluster, &targets, &waiting, &interrupt).await)
-        } else {
-            None
+        let waited = match waiting {
+            Some(options) if all_applied => {
+                let targets: Vec<_> = indices.iter().map(|at| targets[*at].clone()).collect();
+                let cluster = &prepared.cluster;
+                Some(super::wait::run(cluster, &targets, &options, interrupt, self.output).await)
+            }
+            _ => None,
         };
         let end = waited.as_ref().map(|report| report.end);
         if self.output == Results::Json {
-            let waits: Vec<_> = waiting
+            let waited = waited
                 .into_iter()
-                .zip(
-                    waited
-                        .into_iter()
-                        .flat_map(|report: WaitReport| report.objects),
-                )
-                .collect();
-            output::answer(&format!(
-                "{:#}",
-                json::applied(&targets, &results, &waits, end)
-            ));
+                .flat_map(|report: WaitReport| report.objects);
+            let waits: Vec<_> = indices.into_iter().zip(waited).collect();
+            let mut document = json::applied(targets, &results, &waits, end);
+            if let Some(set) = &opened.set {
+                let fates = pruned.as_ref().map(|pruned| pruned.fates.as_slice());
+                document["set"] = report::set::set(set);
+                document["prunes"] = report::set::prunes(&plan.prunes, fates);
+            }
+            output::answer(&format!("{document:#}"));
         }
-        Ok(exit::code(&results, end, interrupt.is_set()))
+        let applied = exit::code(&results, end, interrupt.is_set());
+        let pruned = pruned.map_or(Exit::Done, |pruned| pruned.exit);
+        Ok(exit::first([applied, pruned]))
     }
 
-    async fn apply(
+    /// Writes down what may be in the set from now on, before anything is.
+    async fn widen(
         &self,
-        cluster: &Cluster,
-        targets: &[Target],
-        interrupt: &Interrupt,
-    ) -> Vec<Applied> {
-        let options = ApplyOptions {
-            field_manager: self.field_manager.clone(),
-            force_conflicts: self.force_conflicts,
+        set: &mut ApplySet,
+        prepared: &Prepared,
+        plan: &mut Plan,
+    ) -> Result<(), Error> {
+        let Prepared {
+            cluster,
+            catalog,
+            targets,
+        } = prepared;
+        let options = WriteOptions {
             dry_run: self.dry_run.is_some(),
-            concurrency: self.concurrency.get(),
+            field_manager: &self.work.planning.field_manager,
         };
-        let results = apply(cluster, targets, &options, interrupt, |target, applied| {
+        let widened = set.widen(cluster, catalog, targets, options).await?;
+        widened.notes.iter().for_each(|note| output::warning(note));
+        if let Some(index) = widened.made {
+            plan.steps[index] = Step {
+                notes: vec!["made just now, for the set's parent".to_owned()],
+                ..Step::of(Action::Unchanged(Proof::Server))
+            };
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, prepared: &Prepared, plan: &Plan, interrupt: &Interrupt) -> Vec<Applied> {
+        let options = ApplyOptions {
+            field_manager: self.work.planning.field_manager.clone(),
+            dry_run: self.dry_run.is_some(),
+            exactly_as_planned: self.plan.is_some(),
+            concurrency: self.work.planning.concurrency.get(),
+        };
+        let show = |target: &Target, applied: &Applied| {
             for warning in &applied.warnings {
                 output::warning(&format!(
                     "{}: {}: {warning}",
@@ -110,8 +204,9 @@ impl ApplyCommand {
                     .iter()
                     .for_each(|text| output::line(text)),
             }
-        })
-        .await;
+        };
+        let (cluster, targets) = (&prepared.cluster, &prepared.targets);
+        let results = apply(cluster, targets, plan, &options, interrupt, show).await;
         for line in text::not_sent(targets, &results) {
             output::line(&line);
         }
@@ -121,25 +216,74 @@ impl ApplyCommand {
         results
     }
 
-    async fn wait(
+    async fn prune(
         &self,
-        cluster: &Cluster,
-        targets: &[Target],
-        waiting: &[usize],
+        set: &mut ApplySet,
+        prepared: &Prepared,
+        plan: &Plan,
+        tooling: Option<&Tooling>,
         interrupt: &Interrupt,
-    ) -> WaitReport {
-        let targets: Vec<_> = waiting
-            .iter()
-            .map(|index| targets[*index].clone())
-            .collect();
-        super::wait::run(
-            cluster,
-            &targets,
-            self.timeout,
-            interrupt,
-            self.output,
-            Progress::default(),
-        )
-        .await
+    ) -> Pruned {
+        let options = DeleteOptions {
+            dry_run: self.dry_run.is_some(),
+            timeout: self.waiting.timeout,
+            concurrency: self.work.planning.concurrency.get(),
+            ..DeleteOptions::default()
+        };
+        let output = self.output;
+        pruning::prune(set, prepared, plan, tooling, &options, output, interrupt).await
     }
+
+    async fn is_permitted(
+        &self,
+        prepared: &Prepared,
+        set: Option<&ApplySet>,
+    ) -> Result<bool, Error> {
+        let targets = &prepared.targets;
+        let mut needs = Needs::default();
+        needs.apply(targets);
+        if let Some(set) = set {
+            needs.parent(set.parent());
+        }
+        if self.work.set.prune {
+            needs.prune(targets);
+        }
+        let anew = self.work.planning.options(Check::Updates).recreate;
+        let anew = targets.iter().filter(|target| {
+            let label = target.object.label().to_string();
+            anew.contains(&label)
+        });
+        needs.delete(&anew.cloned().collect::<Vec<_>>());
+        if self.wait {
+            let waiting = targets.iter().filter(|target| wait::is_waited_for(target));
+            needs.wait(&waiting.cloned().collect::<Vec<_>>());
+        }
+        preflight::is_permitted(&prepared.cluster, &needs).await
+    }
+
+    /// How to wait, if that is asked for; made before anything changes.
+    async fn waiting(&self, prepared: &Prepared) -> Result<Option<WaitOptions>, Error> {
+        if !self.wait {
+            self.waiting.unused().map_err(Problems::from)?;
+            return Ok(None);
+        }
+        let cluster = &prepared.cluster;
+        let since = wait::server_time(cluster).await;
+        self.waiting
+            .options(&prepared.targets, since, cluster.mask.clone())
+            .map(Some)
+    }
+}
+
+/// Whether nothing may be changed.
+fn is_blocked(plan: &Plan) -> bool {
+    plan.steps
+        .iter()
+        .any(|step| matches!(step.action, Action::Blocked(_)))
+}
+
+/// Whether something is wrong that comes before every guard.
+fn is_broken(plan: &Plan) -> bool {
+    let broken = |action: &Action| matches!(action, Action::Blocked(blocked) if !matches!(blocked, Blocked::Conflict(_)));
+    plan.steps.iter().any(|step| broken(&step.action))
 }

@@ -2,40 +2,79 @@
 
 use std::path::PathBuf;
 
+use super::output;
 use crate::{
     connect::{Cluster, ConnectOptions, connect},
-    decode::decode,
-    discover::discover,
+    decode::{decode, decode_any},
+    discover::{Catalog, discover},
     error::Error,
+    lint::lint,
+    mask::{Mask, MaskRule},
     object::Object,
     problem::Problems,
     resolve::{ImageOverride, Namespacing, Target, prepare, resolve},
-    source,
+    source::{self, Inputs},
 };
 
 /// Manifests and what is changed in them before they are sent.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
-    /// Manifest file, directory of manifests, or - for standard input (repeatable)
-    #[arg(short, long = "filename", value_name = "PATH", required = true)]
+    /// Manifest file, directory of manifests, URL, or - for standard input (repeatable)
+    #[arg(
+        short,
+        long = "filename",
+        value_name = "PATH",
+        required_unless_present = "kustomize"
+    )]
     pub(super) filename: Vec<PathBuf>,
+    /// Directory that kustomize (or kubectl, if there is none) builds the manifests of
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["filename", "recursive"])]
+    pub(super) kustomize: Option<PathBuf>,
     /// Look into the subdirectories of directories, too
     #[arg(short = 'R', long)]
     recursive: bool,
+    /// Let -f fetch https:// URLs
+    #[arg(long)]
+    allow_urls: bool,
     /// Set the image of every container whose image has this name (repeatable)
     #[arg(long, value_name = "NAME=REF")]
     image: Vec<ImageOverride>,
     /// Refuse objects that name another namespace than -n
     #[arg(long)]
     pub(super) enforce_namespace: bool,
+    /// Hide these values, too, as those of Secrets are hidden; * is any member or item (repeatable)
+    #[arg(long, value_name = "KIND[.GROUP]=/POINTER")]
+    mask: Vec<MaskRule>,
+}
+
+/// What the manifests are, and on which cluster.
+pub(super) struct Prepared {
+    pub(super) cluster: Cluster,
+    pub(super) catalog: Catalog,
+    pub(super) targets: Vec<Target>,
 }
 
 impl Input {
+    /// What is hidden.
+    pub(super) fn mask(&self) -> Mask {
+        Mask::new(self.mask.clone())
+    }
+
+    /// Whether more is hidden than Secrets.
+    pub(super) fn masks_more(&self) -> bool {
+        !self.mask.is_empty()
+    }
+
     /// Reads the manifests; nothing is asked of any cluster.
-    pub(super) fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
-        let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
+    pub(super) async fn objects(&self, namespace: &str) -> Result<Vec<Object>, Problems> {
+        let mut objects = self.read(false).await?;
         prepare(&mut objects, &self.image, namespace)?;
         Ok(objects)
+    }
+
+    /// Whether there are any.
+    pub(super) fn is_given(&self) -> bool {
+        !self.filename.is_empty() || self.kustomize.is_some()
     }
 
     /// Reads the manifests and finds out where their objects live.
@@ -43,10 +82,21 @@ impl Input {
         &self,
         options: &ConnectOptions,
     ) -> Result<(Cluster, Vec<Target>), Error> {
+        let prepared = self.prepared(options, false).await?;
+        Ok((prepared.cluster, prepared.targets))
+    }
+
+    /// The same with what the cluster serves; `may_be_empty` where an input
+    /// without any object has a meaning.
+    pub(super) async fn prepared(
+        &self,
+        options: &ConnectOptions,
+        may_be_empty: bool,
+    ) -> Result<Prepared, Error> {
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
-        let mut objects = decode(&source::read(&self.filename, self.recursive)?)?;
-        let cluster = match connect(options).await {
+        let mut objects = self.read(may_be_empty).await?;
+        let mut cluster = match connect(options).await {
             Ok(cluster) => cluster,
             Err(error) => {
                 prepare(&mut objects, &self.image, given)?;
@@ -60,6 +110,36 @@ impl Input {
             ..Namespacing::of(&cluster)
         };
         let targets = resolve(objects, &catalog, &namespacing)?;
-        Ok((cluster, targets))
+        cluster.mask = self.mask();
+        for target in &targets {
+            cluster.mask.learn(&target.object.value);
+        }
+        Ok(Prepared {
+            cluster,
+            catalog,
+            targets,
+        })
+    }
+
+    /// Says what cannot work although no server will refuse it.
+    pub(super) fn warn(targets: &[Target]) {
+        for problem in lint(targets) {
+            output::warning(&problem.to_string());
+        }
+    }
+
+    async fn read(&self, may_be_empty: bool) -> Result<Vec<Object>, Problems> {
+        let inputs = Inputs {
+            paths: self.filename.clone(),
+            kustomizations: self.kustomize.iter().cloned().collect(),
+            recursive: self.recursive,
+            allow_urls: self.allow_urls,
+        };
+        let files = source::read(&inputs).await?;
+        if may_be_empty {
+            decode_any(&files)
+        } else {
+            decode(&files)
+        }
     }
 }

@@ -19,12 +19,21 @@ pub(super) struct RenderCommand {
     /// How to print the objects
     #[arg(short, long, value_enum, default_value_t)]
     output: Rendering,
+    /// Print numbers in the place of hidden values
+    #[arg(long)]
+    masked: bool,
 }
 
 impl RenderCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         let mut objects = self.objects(connect).await?;
         objects.sort_by_key(send_order);
+        if self.masked || self.input.masks_more() {
+            let mask = self.input.mask();
+            for object in &mut objects {
+                object.value = mask.object(&object.value);
+            }
+        }
         match self.output {
             Rendering::Yaml => {
                 output::text(&yaml::documents(objects.iter().map(|object| &object.value)));
@@ -45,9 +54,9 @@ impl RenderCommand {
                 ))
                 .into());
             }
-            return Ok(self.input.objects("")?);
+            return Ok(self.input.objects("").await?);
         };
-        let mut objects = self.input.objects(namespace)?;
+        let mut objects = self.input.objects(namespace).await?;
         let namespacing = Namespacing {
             default: namespace.clone(),
             enforce: self.input.enforce_namespace,

@@ -1,9 +1,11 @@
-//! `kapply wait`
+//! `kapply wait`, and the waiting of `kapply apply --wait`.
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{
-    Results, duration,
+    Results,
     exit::{self, Exit},
     input::Input,
     output, signal,
@@ -12,9 +14,11 @@ use crate::{
     connect::{Cluster, ConnectOptions},
     error::Error,
     interrupt::Interrupt,
-    report::{json, progress::Progress, text},
+    mask::Mask,
+    problem::Problem,
+    report::{progress::Progress, text, waited},
     resolve::Target,
-    wait::{State, WaitReport, wait},
+    wait::{State, TimeoutFor, WaitFor, WaitOptions, WaitReport, duration, wait},
 };
 
 /// Flags of `kapply wait`.
@@ -22,12 +26,66 @@ use crate::{
 pub(super) struct WaitCommand {
     #[command(flatten)]
     input: Input,
-    /// How long to wait, such as 90s or 5m; 0 looks once
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse)]
-    timeout: Duration,
+    #[command(flatten)]
+    waiting: Waiting,
     /// How to print the results
     #[arg(short, long, value_enum, default_value_t)]
     output: Results,
+}
+
+/// How to wait.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Waiting")]
+pub(super) struct Waiting {
+    /// How long to wait, such as 90s or 5m; 0 looks once
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    pub(super) timeout: Duration,
+    /// Another timeout for some objects, such as job/migrate=20m; so does the annotation kapply.dev/timeout (repeatable)
+    #[arg(long, value_name = "KIND[.GROUP][/NAME]=DURATION")]
+    timeout_for: Vec<TimeoutFor>,
+    /// When an object is ready: condition:TYPE[=STATUS] or jsonpath:EXPR[=VALUE], alternatives joined with |;
+    /// so does the annotation kapply.dev/wait-for (repeatable)
+    #[arg(long, value_name = "KIND[.GROUP]/NAME=CHECK")]
+    wait_for: Vec<WaitFor>,
+    /// Restarts that a container may need before it counts as a crash loop
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    allow_restarts: u32,
+}
+
+impl Waiting {
+    /// The flags that mean nothing where nothing is waited for.
+    ///
+    /// # Errors
+    /// If one of them was given.
+    pub(super) fn unused(&self) -> Result<(), Problem> {
+        if self.timeout_for.is_empty() && self.wait_for.is_empty() && self.allow_restarts == 0 {
+            return Ok(());
+        }
+        let message = "--timeout-for, --wait-for and --allow-restarts say how to wait; add --wait";
+        Err(Problem::general(message))
+    }
+
+    /// The options for these targets. To be made before anything is applied.
+    ///
+    /// # Errors
+    /// A flag or an annotation that does not fit the targets.
+    pub(super) fn options(
+        &self,
+        targets: &[Target],
+        since: Option<Timestamp>,
+        mask: Mask,
+    ) -> Result<WaitOptions, Error> {
+        let options = WaitOptions {
+            timeout: self.timeout,
+            timeouts: self.timeout_for.clone(),
+            goals: self.wait_for.clone(),
+            allow_restarts: self.allow_restarts,
+            since,
+            mask,
+        };
+        options.check(targets)?;
+        Ok(options)
+    }
 }
 
 impl WaitCommand {
@@ -39,17 +97,10 @@ impl WaitCommand {
             return Ok(Exit::Interrupted);
         };
         let (cluster, targets) = prepared?;
-        let report = run(
-            &cluster,
-            &targets,
-            self.timeout,
-            &interrupt,
-            self.output,
-            Progress::default(),
-        )
-        .await;
+        let options = self.waiting.options(&targets, None, cluster.mask.clone())?;
+        let report = run(&cluster, &targets, &options, &interrupt, self.output).await;
         if self.output == Results::Json {
-            output::answer(&format!("{:#}", json::waited(&targets, &report)));
+            output::answer(&format!("{:#}", waited::document(&targets, &report)));
         }
         Ok(exit::waited(report.end))
     }
@@ -59,18 +110,21 @@ impl WaitCommand {
 pub(super) async fn run(
     cluster: &Cluster,
     targets: &[Target],
-    timeout: Duration,
+    options: &WaitOptions,
     interrupt: &Interrupt,
     results: Results,
-    mut progress: Progress,
 ) -> WaitReport {
-    let report = wait(cluster, targets, timeout, interrupt, |target, status| {
-        progress.show(target, status);
+    let mut progress = Progress::new(targets);
+    let report = wait(cluster, targets, options, interrupt, |target, waited| {
+        // A look is over before anybody could read that.
+        if !options.timeout.is_zero() {
+            progress.show(target, waited);
+        }
     })
     .await;
     progress.clear();
-    for line in text::not_ready(targets, &report, timeout) {
-        output::line(&line);
+    for paragraph in waited::not_ready(targets, &report) {
+        output::line(&paragraph);
     }
     if results == Results::Text {
         for (target, waited) in targets.iter().zip(&report.objects) {
@@ -78,6 +132,7 @@ pub(super) async fn run(
                 output::answer(&format!("{} ready", text::subject(target)));
             }
         }
+        output::line(&waited::summary(&report));
     }
     report
 }

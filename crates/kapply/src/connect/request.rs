@@ -149,8 +149,8 @@ impl Cluster {
         };
         if response.status().is_success() {
             return Ok(Reply {
-                code,
                 date: header("date").and_then(server_time),
+                code,
                 warnings: response
                     .headers()
                     .get_all("warning")

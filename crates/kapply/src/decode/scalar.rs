@@ -7,8 +7,6 @@ use serde_json::{Number, Value};
 /// Explicit tags of the YAML core schema, without their `tag:yaml.org,2002:` prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
-    /// `!!str`, and every tag that is not known here: go-yaml keeps the text.
-    Str,
     /// `!!bool`
     Bool,
     /// `!!int`
@@ -22,26 +20,22 @@ pub(crate) enum Tag {
 /// The value of a plain scalar without a tag.
 ///
 /// # Errors
-/// `.inf` and `.nan`, which JSON cannot hold.
+/// `.inf` and `.nan`, which JSON cannot hold, and integers beyond 64 bits with
+/// sign, which Kubernetes would round.
 pub(crate) fn resolve(text: &str) -> Result<Value, String> {
     if let Some(value) = word(text) {
         return Ok(value);
     }
     if is_infinite_or_nan(text) {
-        return Err(format!(
-            "{text} is no number that JSON can hold; quote it if a string is meant"
-        ));
+        return Err(
+            "this is no number that JSON can hold; quote it if a string is meant".to_owned(),
+        );
     }
-    let number = match text.as_bytes().first() {
-        Some(b'.') => text
-            .parse()
-            .ok()
-            .filter(|float: &f64| is_decimal_float(text) && float.is_finite())
-            .map(float),
-        Some(b'+' | b'-' | b'0'..=b'9') => number(text),
-        _ => None,
-    };
-    Ok(number.unwrap_or_else(|| Value::String(text.to_owned())))
+    Ok(match number(text)? {
+        Some(Numeral::Integer(value)) => Value::from(value),
+        Some(Numeral::Float(value)) => float(value),
+        None => Value::String(text.to_owned()),
+    })
 }
 
 /// The value of a scalar with an explicit tag, whatever its style.
@@ -49,52 +43,63 @@ pub(crate) fn resolve(text: &str) -> Result<Value, String> {
 /// # Errors
 /// The text does not read as what the tag promises.
 pub(crate) fn resolve_tagged(tag: Tag, text: &str) -> Result<Value, String> {
-    if tag == Tag::Str {
-        return Ok(Value::String(text.to_owned()));
-    }
     let value = resolve(text)?;
     let fits = match tag {
-        Tag::Str => true,
         Tag::Bool => value.is_boolean(),
-        Tag::Int => value.is_i64() || value.is_u64(),
+        Tag::Int => matches!(number(text), Ok(Some(Numeral::Integer(_)))),
         Tag::Float => value.is_number(),
         Tag::Null => value.is_null(),
     };
     if fits {
         Ok(value)
     } else {
-        Err(format!("`{text}` does not read as its tag says ({tag:?})"))
+        // No value is quoted in a message: it may be a Secret's.
+        Err(format!("the value does not read as its tag says ({tag:?})"))
     }
 }
 
 /// A float as Go's encoding/json writes it: without a fraction it is an integer.
 pub(crate) fn float(value: f64) -> Value {
-    // 2^63 and 2^64: the first values outside i64 and u64.
+    // 2^63: the first value outside i64.
     if value.fract() == 0.0
         && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value)
     {
         return Value::from(value as i64);
     }
-    if value.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(&value) {
-        return Value::from(value as u64);
-    }
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
-/// A mapping key as sigs.k8s.io/yaml makes it a string (`convertToJSONableObject`).
+/// The message about an integer that Kubernetes would round to a float.
+pub(crate) fn too_large() -> String {
+    "this number does not fit into a 64-bit integer, and Kubernetes would round it; quote it if a string or a quantity is meant".to_owned()
+}
+
+/// A mapping key. `written` is the text of a plain scalar: what kubectl
+/// (sigs.k8s.io/yaml, `convertToJSONableObject`) would turn into another text is refused.
 ///
 /// # Errors
-/// Null, integers above `i64::MAX` and collections are no keys.
-pub(crate) fn key(value: &Value) -> Result<String, String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(flag) => Ok(flag.to_string()),
-        Value::Number(number) if number.is_i64() => Ok(number.to_string()),
-        Value::Number(number) if number.is_f64() => {
-            Ok(short_float(number.as_f64().unwrap_or_default()))
-        }
-        _ => Err("a mapping key must be a string, a boolean or a number".to_owned()),
+/// The message for a key that readers take differently, or that is no text at all.
+pub(crate) fn key(value: Value, written: Option<&str>) -> Result<String, String> {
+    let read = match value {
+        Value::String(text) => return Ok(text),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => match number.as_f64() {
+            // Kubernetes' tools write float keys with the 24 bits of an f32, and
+            // beyond these bounds with an exponent.
+            _ if !number.is_f64() => number.to_string(),
+            Some(float) if (1e-4..1e6).contains(&float.abs()) => (float as f32).to_string(),
+            Some(float) => format!("{float:e}"),
+            None => number.to_string(),
+        },
+        _ => return Err("a mapping key must be a string; quote it".to_owned()),
+    };
+    if written == Some(&read) {
+        return Ok(read);
     }
+    let written = written.unwrap_or(&read);
+    Err(format!(
+        "the key `{written}` is no string: kubectl makes \"{read}\" of it, other readers something else; quote it"
+    ))
 }
 
 fn word(text: &str) -> Option<Value> {
@@ -128,25 +133,53 @@ fn is_infinite_or_nan(text: &str) -> bool {
     )
 }
 
-fn number(text: &str) -> Option<Value> {
-    let plain = text.replace('_', "");
+/// A number that was read, before JSON makes integers of whole floats.
+enum Numeral {
+    Integer(i64),
+    Float(f64),
+}
+
+fn number(text: &str) -> Result<Option<Numeral>, String> {
+    let plain = match text.as_bytes().first() {
+        Some(b'+' | b'-' | b'0'..=b'9') => text.replace('_', ""),
+        // Go's own ParseFloat is stricter: `_` only between digits.
+        Some(b'.') if underscores_part_digits(text) => text.replace('_', ""),
+        _ => return Ok(None),
+    };
     if let Some(value) = integer(&plain) {
-        return Some(value);
+        return match i64::try_from(value) {
+            Ok(value) => Ok(Some(Numeral::Integer(value))),
+            Err(_) => Err(too_large()),
+        };
     }
-    let value = plain
-        .parse::<f64>()
+    if !is_decimal_float(&plain) {
+        return Ok(None);
+    }
+    let digits = plain.strip_prefix(['-', '+']).unwrap_or(&plain);
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0') {
+        return Err(too_large());
+    }
+    Ok(plain
+        .parse()
         .ok()
-        .filter(|value| is_decimal_float(&plain) && value.is_finite())?;
-    Some(float(value))
+        .filter(|value: &f64| value.is_finite())
+        .map(Numeral::Float))
+}
+
+fn underscores_part_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    (1..bytes.len()).all(|at| bytes[at] != b'_' || (digit(at - 1) && digit(at + 1)))
 }
 
 /// Go's `strconv.ParseInt(text, 0, 64)`, then `ParseUint`: a prefix chooses the
-/// base, and a leading zero alone means octal.
-fn integer(text: &str) -> Option<Value> {
-    let (negative, signed, digits) = match text.as_bytes().first()? {
-        b'-' => (true, true, &text[1..]),
-        b'+' => (false, true, &text[1..]),
-        _ => (false, false, text),
+/// base, and a leading zero alone means octal. Numbers of any base that are
+/// too large for 64 bits are no integers for go-yaml.
+fn integer(text: &str) -> Option<i128> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
     };
     let lower = digits.to_ascii_lowercase();
     let (base, digits) = match lower.as_bytes() {
@@ -160,15 +193,7 @@ fn integer(text: &str) -> Option<Value> {
         return None;
     }
     let magnitude = i128::from(u64::from_str_radix(digits, base).ok()?);
-    let value = if negative { -magnitude } else { magnitude };
-    if let Ok(value) = i64::try_from(value) {
-        return Some(Value::from(value));
-    }
-    if signed {
-        None
-    } else {
-        u64::try_from(value).ok().map(Value::from)
-    }
+    Some(if negative { -magnitude } else { magnitude })
 }
 
 /// go-yaml's `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`.
@@ -187,21 +212,6 @@ fn is_decimal_float(text: &str) -> bool {
     mantissa_fits
         && exponent
             .is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
-}
-
-/// Go's `strconv.FormatFloat(value, 'g', -1, 32)`.
-fn short_float(value: f64) -> String {
-    let value = value as f32;
-    let scientific = format!("{value:e}");
-    let Some((mantissa, exponent)) = scientific.split_once('e') else {
-        return scientific;
-    };
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    if (-4..6).contains(&exponent) {
-        return value.to_string();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
 #[cfg(test)]
@@ -225,13 +235,16 @@ mod tests {
             ("1e3", json!(1000)),
             ("1.", json!(1)),
             (".5", json!(0.5)),
-            (".5_0", json!(".5_0")),
+            (".5_0", json!(0.5)),
+            ("._5", json!("._5")),
             (".", json!(".")),
             ("1e999", json!("1e999")),
             ("12:30", json!("12:30")),
             ("1:2:3", json!("1:2:3")),
             ("2001-12-14", json!("2001-12-14")),
-            ("18446744073709551615", json!(u64::MAX)),
+            ("9223372036854775807", json!(i64::MAX)),
+            ("1e20", json!(1e20)),
+            ("0xfffffffffffffffff", json!("0xfffffffffffffffff")),
             ("-9223372036854775808", json!(i64::MIN)),
             ("y", json!(true)),
             ("Off", json!(false)),
@@ -248,24 +261,25 @@ mod tests {
         ] {
             assert_eq!(resolve(text), Ok(expected), "{text:?}");
         }
-        assert!(resolve(".inf").is_err() && resolve("-.INF").is_err() && resolve(".nan").is_err());
+        for text in [
+            ".inf",
+            "-.INF",
+            ".nan",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "100000000000000000000",
+            "0xffffffffffffffff",
+        ] {
+            assert!(resolve(text).is_err(), "{text}");
+        }
     }
 
     #[test]
     fn tags_decide_before_looks() {
-        assert_eq!(resolve_tagged(Tag::Str, "0400"), Ok(json!("0400")));
         assert_eq!(resolve_tagged(Tag::Int, "5"), Ok(json!(5)));
         assert!(resolve_tagged(Tag::Int, "five").is_err());
+        assert!(resolve_tagged(Tag::Int, "5.0").is_err());
+        assert_eq!(resolve_tagged(Tag::Float, "5"), Ok(json!(5)));
         assert!(resolve_tagged(Tag::Bool, "1").is_err());
-    }
-
-    #[test]
-    fn keys_become_strings() {
-        assert_eq!(key(&json!(true)).as_deref(), Ok("true"));
-        assert_eq!(key(&json!(8080)).as_deref(), Ok("8080"));
-        assert_eq!(key(&json!(1.5)).as_deref(), Ok("1.5"));
-        assert_eq!(key(&json!(0.000_01)).as_deref(), Ok("1e-05"));
-        assert_eq!(key(&json!(1_234_567.5)).as_deref(), Ok("1.2345675e+06"));
-        assert!(key(&json!(null)).is_err());
     }
 }

@@ -8,6 +8,18 @@ use serde_json::Value;
 use super::KnownKind;
 use crate::object::Object;
 
+/// What can be done with every custom resource.
+const VERBS: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
+
 /// The kinds of all CRDs among the objects.
 pub(crate) fn definitions(objects: &[Object]) -> HashMap<GroupVersionKind, KnownKind> {
     objects
@@ -37,18 +49,38 @@ fn defined(object: &Object) -> Vec<(GroupVersionKind, KnownKind)> {
     let served = versions
         .iter()
         .filter(|version| version["served"].as_bool() != Some(false));
+    let short = spec.pointer("/names/shortNames").and_then(Value::as_array);
+    let singular = spec.pointer("/names/singular");
+    let aliases: Vec<_> = short
+        .into_iter()
+        .flatten()
+        .chain(singular)
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
     served
-        .filter_map(|version| version["name"].as_str())
-        .map(|version| {
-            let gvk = GroupVersionKind::gvk(text("/group"), version, text("/names/kind"));
+        .filter_map(|version| Some((version, version["name"].as_str()?)))
+        .map(|(version, name)| {
+            let gvk = GroupVersionKind::gvk(text("/group"), name, text("/names/kind"));
             let resource = ApiResource::from_gvk_with_plural(&gvk, text("/names/plural"));
             (
                 gvk,
                 KnownKind {
                     resource,
                     namespaced,
+                    aliases: aliases.clone(),
+                    verbs: VERBS.map(str::to_owned).to_vec(),
+                    subresources: subresources(version),
                 },
             )
         })
+        .collect()
+}
+
+fn subresources(version: &Value) -> Vec<String> {
+    let given = version["subresources"].as_object();
+    given
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
         .collect()
 }

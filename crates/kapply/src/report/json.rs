@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::waited;
 use crate::{
     apply::{Applied, Outcome},
     object::Object,
     resolve::Target,
-    wait::{End, State, WaitReport, Waited},
+    wait::{End, Waited},
 };
 
 /// `{objects: [...], summary: {...}}` of an apply; `waits` has what was waited for, by target index.
@@ -21,6 +22,7 @@ pub fn applied(
     for name in [
         "created",
         "configured",
+        "recreated",
         "unchanged",
         "conflict",
         "failed",
@@ -33,7 +35,7 @@ pub fn applied(
         summary.insert(name.to_owned(), count.into());
     }
     if let Some(end) = end {
-        summary.insert("wait".to_owned(), end_name(end).into());
+        summary.insert("wait".to_owned(), waited::end_name(end).into());
     }
     let objects: Vec<_> = targets
         .iter()
@@ -42,36 +44,13 @@ pub fn applied(
         .map(|(index, (target, applied))| {
             let mut entry = identity(target);
             describe(&mut entry, applied);
-            if let Some((_, waited)) = waits.iter().find(|(waited, _)| *waited == index) {
-                entry["wait"] = status(waited);
+            if let Some((_, found)) = waits.iter().find(|(waited, _)| *waited == index) {
+                entry["wait"] = waited::entry_of(found);
             }
             entry
         })
         .collect();
     json!({"objects": objects, "summary": summary})
-}
-
-/// `{objects: [...], summary: {...}}` of a wait.
-#[must_use]
-pub fn waited(targets: &[Target], report: &WaitReport) -> Value {
-    let objects: Vec<_> = targets
-        .iter()
-        .zip(&report.objects)
-        .map(|(target, waited)| {
-            let mut entry = identity(target);
-            entry["wait"] = status(waited);
-            entry
-        })
-        .collect();
-    let count = |state| {
-        report
-            .objects
-            .iter()
-            .filter(|waited| waited.status.state == state)
-            .count()
-    };
-    json!({"objects": objects, "summary": {
-        "wait": end_name(report.end), "ready": count(State::Ready), "pending": count(State::Pending), "failed": count(State::Failed)}})
 }
 
 /// The objects as a `List`.
@@ -81,7 +60,7 @@ pub fn list<'object>(objects: impl IntoIterator<Item = &'object Object>) -> Valu
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
-fn identity(target: &Target) -> Value {
+pub(super) fn identity(target: &Target) -> Value {
     let object = &target.object;
     json!({"apiVersion": object.api_version(), "kind": object.kind(), "namespace": target.namespace, "name": object.name(),
            "file": &*object.place.file, "line": object.place.line})
@@ -104,23 +83,5 @@ fn describe(entry: &mut Value, applied: &Applied) {
     }
     if !applied.warnings.is_empty() {
         entry["warnings"] = json!(applied.warnings);
-    }
-}
-
-fn status(waited: &Waited) -> Value {
-    let state = match waited.status.state {
-        State::Ready => "ready",
-        State::Pending => "pending",
-        State::Failed => "failed",
-    };
-    json!({"state": state, "message": waited.status.message, "details": waited.details})
-}
-
-fn end_name(end: End) -> &'static str {
-    match end {
-        End::Ready => "ready",
-        End::Failed => "failed",
-        End::TimedOut => "timed out",
-        End::Interrupted => "interrupted",
     }
 }

@@ -1,11 +1,10 @@
 //! Results as lines for people: answers for stdout, errors for stderr.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     apply::{Applied, Outcome},
     resolve::Target,
-    wait::{End, State, WaitReport},
 };
 
 /// Objects that were not sent are named up to this number; `-o json` has them all.
@@ -14,10 +13,13 @@ const MAX_SUBJECTS: usize = 8;
 /// `deployment.apps/web (namespace shop)`
 #[must_use]
 pub fn subject(target: &Target) -> String {
-    match &target.namespace {
-        Some(namespace) => format!("{} (namespace {namespace})", target.object.label()),
-        None => target.object.label().to_string(),
-    }
+    let object = &target.object;
+    super::subject(
+        object.api_version(),
+        object.kind(),
+        target.namespace.as_deref(),
+        object.name(),
+    )
 }
 
 /// The line for an object that was applied; `None` for what went wrong.
@@ -51,18 +53,9 @@ pub fn refused(target: &Target, applied: &Applied) -> Option<String> {
             let mut text = format!(
                 "conflict: {place}: {subject}: other managers set these fields to other values:"
             );
-            for conflict in conflicts {
-                let _ = write!(
-                    text,
-                    "\n  {}  is owned by \"{}\" {}",
-                    conflict.field, conflict.manager, conflict.detail
-                );
-                text.truncate(text.trim_end().len());
+            for line in super::conflict::lines(conflicts) {
+                let _ = write!(text, "\n  {line}");
             }
-            text.push_str(
-                "\n  ways out: take the fields over with --force-conflicts, leave them to their managers by removing \
-                 them from the manifest, or give them the same values",
-            );
             Some(text)
         }
         _ => None,
@@ -98,6 +91,7 @@ pub fn summary(results: &[Applied]) -> String {
     for name in [
         "created",
         "configured",
+        "recreated",
         "unchanged",
         "conflict",
         "failed",
@@ -119,42 +113,15 @@ pub fn summary(results: &[Applied]) -> String {
     )
 }
 
-/// The lines for what did not get ready.
-#[must_use]
-pub fn not_ready(targets: &[Target], report: &WaitReport, timeout: Duration) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (target, waited) in targets.iter().zip(&report.objects) {
-        let head = match (waited.status.state, report.end) {
-            (State::Ready, _) => continue,
-            (State::Failed, _) => "failed".to_owned(),
-            (State::Pending, End::TimedOut) if !timeout.is_zero() => {
-                format!("timed out after {timeout:?}")
-            }
-            (State::Pending, _) => "not ready yet".to_owned(),
-        };
-        let mut line = format!(
-            "{head}: {}: {}: {}",
-            target.object.place,
-            subject(target),
-            waited.status.message
-        );
-        for detail in &waited.details {
-            let _ = write!(line, "\n  {detail}");
-        }
-        lines.push(line);
-    }
-    lines
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use kube::core::{ApiResource, GroupVersionKind};
     use serde_json::json;
 
     use super::*;
     use crate::{apply::FieldConflict, object::Object, problem::Place};
 
-    fn target() -> Target {
+    pub(crate) fn target() -> Target {
         let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}});
         Target {
             object: Object {
@@ -185,7 +152,11 @@ mod tests {
         let conflict = FieldConflict {
             field: ".spec.replicas".into(),
             manager: "hpa".into(),
-            detail: String::new(),
+            operation: "Update".into(),
+            subresource: String::new(),
+            since: None,
+            theirs: None,
+            ours: None,
         };
         let text = refused(&target(), &plain(Outcome::Conflict(vec![conflict]))).unwrap();
         assert!(
@@ -193,7 +164,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("\n  .spec.replicas  is owned by \"hpa\"\n")
+            text.contains("\n  .spec.replicas  is owned by \"hpa\" (Update)\n")
                 && text.contains("--force-conflicts"),
             "{text}"
         );

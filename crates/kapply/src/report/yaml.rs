@@ -18,6 +18,33 @@ pub fn documents<'value>(values: impl IntoIterator<Item = &'value Value>) -> Str
     text
 }
 
+/// `key: value` with all that is in the value, indented.
+pub(crate) fn entry(key: &str, value: &Value, indent: usize) -> String {
+    let mut text = " ".repeat(indent) + &plain_key(key);
+    text.push(':');
+    member(&mut text, value, indent);
+    text
+}
+
+/// `- value` with all that is in the value, indented.
+pub(crate) fn item(value: &Value, indent: usize) -> String {
+    let mut text = " ".repeat(indent);
+    text.push('-');
+    match value {
+        Value::Object(map) if !map.is_empty() => nested(&mut text, value, indent),
+        Value::Array(items) if !items.is_empty() => nested(&mut text, value, indent),
+        _ => scalar(&mut text, value, indent),
+    }
+    text
+}
+
+/// A key as it stands before its colon.
+pub(crate) fn plain_key(key: &str) -> String {
+    let mut text = String::new();
+    inline_string(&mut text, key);
+    text
+}
+
 /// Writes a block node whose first line is already indented.
 fn node(text: &mut String, value: &Value, indent: usize) {
     match value {
@@ -107,7 +134,7 @@ fn fits_block(string: &str) -> bool {
         && !body.starts_with([' ', '\n'])
         && string
             .chars()
-            .all(|char| char == '\n' || is_printable(char))
+            .all(|char| matches!(char, '\n' | '\t') || is_printable(char))
         && body
             .lines()
             .all(|line| !line.ends_with(' ') && !line.starts_with('\t'))
@@ -259,7 +286,6 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
             string.clone().prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 32, 5, move |inner| {

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde_json::Value;
 
+use super::template;
 use crate::object::Object;
 
 /// One `--image NAME=REF`.
@@ -81,30 +82,25 @@ pub(crate) fn known_names(objects: &mut [Object]) -> String {
     )
 }
 
-/// The image fields of all containers of the object's pod template, if its kind has one.
+/// The image fields of all containers and image volumes of the object's pod template, if it has one.
 fn images(object: &mut Object) -> Vec<&mut Value> {
-    let pod = match (object.group(), object.kind()) {
-        ("", "Pod") => "/spec",
-        ("", "PodTemplate") => "/template/spec",
-        ("", "ReplicationController")
-        | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
-        | ("batch", "Job") => "/spec/template/spec",
-        ("batch", "CronJob") => "/spec/jobTemplate/spec/template/spec",
-        _ => return Vec::new(),
+    let Some(template) = template::pointer(object) else {
+        return Vec::new();
     };
-    let Some(Value::Object(pod)) = object.value.pointer_mut(pod) else {
+    let pod = object.value.pointer_mut(&format!("{template}/spec"));
+    let Some(Value::Object(pod)) = pod else {
         return Vec::new();
     };
     pod.iter_mut()
-        .filter(|(key, _)| {
-            matches!(
-                key.as_str(),
-                "containers" | "initContainers" | "ephemeralContainers"
-            )
+        .filter_map(|(key, list)| {
+            let image = match key.as_str() {
+                "containers" | "initContainers" | "ephemeralContainers" => "/image",
+                "volumes" => "/image/reference",
+                _ => return None,
+            };
+            Some((image, list.as_array_mut()?))
         })
-        .filter_map(|(_, containers)| containers.as_array_mut())
-        .flatten()
-        .filter_map(|container| container.get_mut("image"))
+        .flat_map(|(image, list)| list.iter_mut().filter_map(|item| item.pointer_mut(image)))
         .collect()
 }
 
@@ -244,19 +240,27 @@ mod tests {
 
     #[test]
     fn every_container_of_every_template_is_reached() {
-        let pod = json!({"initContainers": [{"image": "web:1"}], "containers": [{"image": "web"}, {"image": "other/web"}]});
+        let pod = json!({"spec": {
+            "initContainers": [{"image": "web:1"}],
+            "containers": [{"image": "web"}, {"image": "other/web"}, {"name": "none"}],
+            "ephemeralContainers": [{"image": "web@sha256:00"}],
+            "volumes": [{"name": "a", "image": {"reference": "web:3"}}, {"name": "b", "emptyDir": {}}],
+        }});
+        let under_template = json!({"spec": {"template": pod}});
         for (kind, api, value) in [
-            ("Pod", "v1", json!({"spec": pod})),
-            ("PodTemplate", "v1", json!({"template": {"spec": pod}})),
-            (
-                "Deployment",
-                "apps/v1",
-                json!({"spec": {"template": {"spec": pod}}}),
-            ),
+            ("Pod", "v1", pod.clone()),
+            ("PodTemplate", "v1", json!({"template": pod})),
+            ("ReplicationController", "v1", under_template.clone()),
+            ("Deployment", "apps/v1", under_template.clone()),
+            ("StatefulSet", "apps/v1", under_template.clone()),
+            ("DaemonSet", "apps/v1", under_template.clone()),
+            ("ReplicaSet", "apps/v1", under_template.clone()),
+            ("Job", "batch/v1", under_template.clone()),
+            ("Rollout", "argoproj.io/v1alpha1", under_template.clone()),
             (
                 "CronJob",
                 "batch/v1",
-                json!({"spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}),
+                json!({"spec": {"jobTemplate": {"spec": {"template": pod}}}}),
             ),
         ] {
             let mut value = value;
@@ -268,13 +272,13 @@ mod tests {
                 document: 0,
             };
             let set: ImageOverride = "web=r.example/web:2".parse().unwrap();
-            assert_eq!(set.apply(&mut object), 2, "{kind}");
+            assert_eq!(set.apply(&mut object), 4, "{kind}");
             assert_eq!(
                 images(&mut object)
                     .iter()
                     .filter(|image| **image == "r.example/web:2")
                     .count(),
-                2
+                4
             );
         }
     }

@@ -1,11 +1,9 @@
 //! One watch: the live objects of one resource in one namespace, kept up to date.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    pin::Pin,
-};
+use std::{collections::BTreeMap, pin::Pin, time::Duration};
 
 use futures::{Stream, StreamExt as _};
+use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1};
 use kube::{
     Api,
     api::{DynamicObject, TypeMeta},
@@ -22,6 +20,10 @@ use crate::{
     resolve::Target,
 };
 
+/// Seconds after which the server ends a watch. A connection that died
+/// without a word is noticed a little later; 290 s would be too late.
+const WATCH_TIMEOUT: u32 = 45;
+
 /// What a feed watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FeedKey {
@@ -29,6 +31,8 @@ pub(crate) struct FeedKey {
     pub(crate) namespace: Option<String>,
     /// The one object that matters, if it is only one.
     pub(crate) name: Option<String>,
+    /// A further field selector.
+    selector: Option<&'static str>,
 }
 
 /// The objects that a watch has shown so far, by name.
@@ -40,6 +44,10 @@ pub(crate) struct Feed {
     pub(crate) complete: bool,
     /// Why the watch cannot work at all.
     pub(crate) broken: Option<String>,
+    /// Why there is no news at the moment.
+    pub(crate) faltering: Option<String>,
+    /// Failures since the last news.
+    failures: u32,
     objects: BTreeMap<String, Value>,
     listing: BTreeMap<String, Value>,
 }
@@ -60,12 +68,20 @@ impl FeedKey {
             }
             None => Api::all_with(cluster.client.clone(), &self.resource),
         };
-        let mut config = watcher::Config::default();
+        let mut config = watcher::Config::default().timeout(WATCH_TIMEOUT);
         if let Some(name) = &self.name {
             config = config.fields(&format!("metadata.name={name}"));
+        } else if let Some(selector) = self.selector {
+            config = config.fields(selector);
         }
+        tracing::info!(
+            resource = %self.resource.plural,
+            group = %self.resource.group,
+            namespace = self.namespace.as_deref().unwrap_or_default(),
+            "watch"
+        );
         watcher(api, config)
-            .default_backoff()
+            .backoff(Backoff::default())
             .map(move |event| (number, event))
             .boxed()
     }
@@ -79,6 +95,7 @@ pub(crate) fn keys(targets: &[Target]) -> Vec<FeedKey> {
             resource: target.resource.clone(),
             namespace: target.namespace.clone(),
             name: None,
+            selector: None,
         };
         match keys
             .iter_mut()
@@ -94,34 +111,19 @@ pub(crate) fn keys(targets: &[Target]) -> Vec<FeedKey> {
     keys
 }
 
-/// Pods and replica sets of the namespaces with workloads: they tell why.
-pub(crate) fn diagnosis_keys(targets: &[Target]) -> Vec<FeedKey> {
-    let mut keys = BTreeSet::new();
-    for target in targets {
-        let Some(namespace) = &target.namespace else {
-            continue;
-        };
-        match (target.object.group(), target.object.kind()) {
-            ("apps", "Deployment") => {
-                keys.extend([("pods", namespace), ("replicasets", namespace)]);
-            }
-            ("apps" | "batch", _) | ("", "ReplicationController") => {
-                keys.extend([("pods", namespace)]);
-            }
-            _ => {}
-        }
-    }
-    keys.into_iter()
-        .map(|(plural, namespace)| FeedKey {
-            resource: if plural == "pods" {
-                ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&())
-            } else {
-                ApiResource::erase::<k8s_openapi::api::apps::v1::ReplicaSet>(&())
-            },
-            namespace: Some(namespace.clone()),
-            name: None,
-        })
-        .collect()
+/// The feeds that explain what happens in a namespace.
+pub(crate) fn diagnosis_keys(namespace: &str) -> [FeedKey; 3] {
+    [
+        (ApiResource::erase::<v1::Pod>(&()), None),
+        (ApiResource::erase::<ReplicaSet>(&()), None),
+        (ApiResource::erase::<v1::Event>(&()), Some("type!=Normal")),
+    ]
+    .map(|(resource, selector)| FeedKey {
+        resource,
+        namespace: Some(namespace.to_owned()),
+        name: None,
+        selector,
+    })
 }
 
 impl Feed {
@@ -134,6 +136,8 @@ impl Feed {
             types,
             complete: false,
             broken: None,
+            faltering: None,
+            failures: 0,
             objects: BTreeMap::new(),
             listing: BTreeMap::new(),
         }
@@ -142,21 +146,49 @@ impl Feed {
     /// Takes a change in.
     pub(crate) fn take(&mut self, event: Result<Event<DynamicObject>, watcher::Error>) {
         match event {
+            Err(error) => self.falter(&error),
             Ok(Event::Init) => self.listing.clear(),
             Ok(Event::InitApply(object)) => insert(&mut self.listing, &self.types, object),
             Ok(Event::InitDone) => {
                 self.objects = std::mem::take(&mut self.listing);
                 self.complete = true;
+                (self.failures, self.faltering) = (0, None);
             }
             Ok(Event::Apply(object)) => insert(&mut self.objects, &self.types, object),
             Ok(Event::Delete(object)) => drop(
                 self.objects
                     .remove(&object.metadata.name.unwrap_or_default()),
             ),
-            Err(error) => {
-                tracing::debug!(%error, "watch");
-                self.broken = for_good(&error);
-            }
+        }
+    }
+
+    /// Whether there is anything to go by: a list, or the certainty that there will be none.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.complete || self.broken.is_some()
+    }
+
+    fn falter(&mut self, error: &watcher::Error) {
+        self.failures += 1;
+        let (watcher::Error::InitialListFailed(cause) | watcher::Error::WatchStartFailed(cause)) =
+            error
+        else {
+            // A watch that breaks off is taken up where it was, or listed anew.
+            tracing::debug!(%error, "watch broke off");
+            return;
+        };
+        let text = match cause {
+            kube::Error::Api(status) => status.message.clone(),
+            other => innermost(other),
+        };
+        tracing::debug!(cause = %text, "watch failed");
+        let patience = match cause {
+            kube::Error::Api(status) => patience(status.code),
+            _ => None,
+        };
+        if patience.is_some_and(|patience| self.failures >= patience) {
+            self.broken = Some(text);
+        } else {
+            self.faltering = Some(text);
         }
     }
 
@@ -179,21 +211,43 @@ fn insert(objects: &mut BTreeMap<String, Value>, types: &TypeMeta, mut object: D
     objects.insert(name, serde_json::to_value(object).unwrap_or_default());
 }
 
-/// Why a watch will never work, if trying again is no use.
-fn for_good(error: &watcher::Error) -> Option<String> {
-    let (watcher::Error::InitialListFailed(cause) | watcher::Error::WatchStartFailed(cause)) =
-        error
-    else {
-        return None;
-    };
-    match cause {
-        kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404 | 405) => {
-            Some(status.message.clone())
-        }
-        kube::Error::Api(_) => None,
-        other => {
-            tracing::warn!("watch: {}", innermost(other));
-            None
-        }
+/// After how many failures in a row an answer is taken for final. Permissions
+/// and definitions that are a moment old may not be known everywhere yet.
+fn patience(code: u16) -> Option<u32> {
+    match code {
+        401 | 403 | 405 => Some(2),
+        404 => Some(5),
+        _ => None,
+    }
+}
+
+/// Delays between tries: short, because somebody is waiting, and doubled up to
+/// 3 s, because many watches may come back at once.
+#[derive(Debug)]
+struct Backoff(Duration);
+
+impl Backoff {
+    const LONGEST: Duration = Duration::from_secs(3);
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(Duration::from_millis(100))
+    }
+}
+
+impl Iterator for Backoff {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let delay = self.0;
+        self.0 = (delay * 2).min(Self::LONGEST);
+        Some(delay)
+    }
+}
+
+impl kube::runtime::utils::Backoff for Backoff {
+    fn reset(&mut self) {
+        *self = Self::default();
     }
 }

@@ -27,6 +27,8 @@ pub(crate) fn readiness(object: &Value) -> Status {
         ("", "Pod") => pod(object),
         ("", "PersistentVolumeClaim") => claim(object),
         ("", "Service") => service(object),
+        ("", "Namespace") => namespace(object),
+        ("policy", "PodDisruptionBudget") => budget(object),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(object),
         ("apiregistration.k8s.io", "APIService") => required(object, "Available"),
         _ => generic(object),
@@ -38,6 +40,8 @@ pub(super) struct Condition<'object> {
     pub(super) status: &'object str,
     pub(super) reason: &'object str,
     pub(super) message: &'object str,
+    /// Whether it is about the object as it is now.
+    is_current: bool,
 }
 
 pub(super) fn condition<'object>(object: &'object Value, kind: &str) -> Option<Condition<'object>> {
@@ -50,6 +54,7 @@ pub(super) fn condition<'object>(object: &'object Value, kind: &str) -> Option<C
         status: text("status"),
         reason: text("reason"),
         message: text("message"),
+        is_current: observed(object, found),
     })
 }
 
@@ -91,18 +96,29 @@ fn deleting(object: &Value) -> String {
 }
 
 /// Pending while the controller has not seen this generation. Some controllers
-/// write the observed generation as a string (Argo Rollouts).
+/// write a string there: the generation (Argo Rollouts) or, longer ago, a hash
+/// of the spec. A number beyond the generation is such a hash and says nothing.
 fn generation(object: &Value) -> Option<Status> {
     let generation = number(object, "/metadata/generation")?;
     let observed = object.pointer("/status/observedGeneration")?;
-    let observed = observed
+    let is_behind = match observed.as_i64() {
+        Some(observed) => observed != generation,
+        None => observed.as_str()?.parse::<i64>().ok()? < generation,
+    };
+    is_behind.then(|| Status::pending("its controller has not seen the change yet"))
+}
+
+/// Whether a condition is about the object as it is now; one that does not say is.
+pub(super) fn observed(object: &Value, condition: &Value) -> bool {
+    let generation = number(object, "/metadata/generation").unwrap_or_default();
+    condition["observedGeneration"]
         .as_i64()
-        .or_else(|| observed.as_str()?.parse().ok())?;
-    (observed != generation).then(|| Status::pending("its controller has not seen the change yet"))
+        .is_none_or(|observed| observed >= generation)
 }
 
 fn common_conditions(object: &Value) -> Option<Status> {
-    if let Some(condition) = condition(object, "Stalled").filter(|condition| condition.is("True")) {
+    let stalled = condition(object, "Stalled").filter(|condition| condition.is_current);
+    if let Some(condition) = stalled.filter(|condition| condition.is("True")) {
         return Some(Status::failed(format!("stalled: {}", condition.text())));
     }
     let condition = condition(object, "Reconciling").filter(|condition| condition.is("True"))?;
@@ -122,6 +138,9 @@ fn generic(object: &Value) -> Status {
 
 fn required(object: &Value, kind: &str) -> Status {
     match condition(object, kind) {
+        Some(condition) if !condition.is_current => {
+            Status::pending(format!("its condition {kind} is about an older generation"))
+        }
         Some(condition) if condition.is("True") => Status::ready(""),
         Some(condition) => Status::pending(format!("not {kind}: {}", condition.text())),
         None => Status::pending(format!("no {kind} condition yet")),
@@ -185,7 +204,19 @@ fn claim(object: &Value) -> Status {
     {
         "Bound" => Status::ready("bound"),
         "Lost" => Status::failed("its volume is lost"),
-        phase => Status::pending(format!("{}, no volume is bound yet", phase.to_lowercase())),
+        phase => {
+            // A claim that names none is given the default class, if there is one.
+            let class = object.pointer("/spec/storageClassName");
+            let hint = if class.is_none() {
+                "; it names no storage class, and the cluster has no default one"
+            } else {
+                ""
+            };
+            Status::pending(format!(
+                "{}: no volume is bound yet{hint}",
+                phase.to_lowercase()
+            ))
+        }
     }
 }
 
@@ -198,7 +229,22 @@ fn service(object: &Value) -> Status {
         .and_then(Value::as_array)
     {
         Some(addresses) if !addresses.is_empty() => Status::ready(""),
-        _ => Status::pending("the load balancer has no address yet"),
+        _ => Status::pending("no load balancer has given it an address yet"),
+    }
+}
+
+fn namespace(object: &Value) -> Status {
+    match object.pointer("/status/phase").and_then(Value::as_str) {
+        Some("Active") => Status::ready(""),
+        phase => Status::pending(phase.unwrap_or("not active yet").to_lowercase()),
+    }
+}
+
+/// That it allows no disruption is no fault of its own: it may be what it is for.
+fn budget(object: &Value) -> Status {
+    match number(object, "/status/observedGeneration") {
+        Some(_) => Status::ready(""),
+        None => Status::pending("its controller has not seen it yet"),
     }
 }
 
@@ -273,6 +319,22 @@ mod tests {
         let mut behind = with_condition("x.io/v1", "Thing", "Ready", "True");
         behind["status"]["observedGeneration"] = json!("1");
         assert_eq!(state(&behind), State::Pending);
+        // Argo Rollouts before 1.0: a hash of the spec, which may look like a number.
+        for hash in ["5f79b78d7f", "677392693"] {
+            behind["status"]["observedGeneration"] = json!(hash);
+            assert_eq!(state(&behind), State::Ready, "{hash}");
+        }
+    }
+
+    #[test]
+    fn a_condition_of_an_older_generation_says_nothing() {
+        // As cert-manager and the Gateway API write it.
+        let mut thing = with_condition("x.io/v1", "Thing", "Ready", "True");
+        thing["status"] =
+            json!({"conditions": [{"type": "Ready", "status": "True", "observedGeneration": 1}]});
+        assert_eq!(state(&thing), State::Pending);
+        thing["status"]["conditions"][0]["observedGeneration"] = json!(2);
+        assert_eq!(state(&thing), State::Ready);
     }
 
     #[test]

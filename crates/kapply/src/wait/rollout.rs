@@ -25,11 +25,6 @@ pub(super) fn deployment(object: &Value) -> Status {
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
     let (replicas, updated) = (count("replicas"), count("updatedReplicas"));
-    if let Some(failure) =
-        condition(object, "ReplicaFailure").filter(|condition| condition.is("True"))
-    {
-        return Status::pending(format!("pods cannot be created: {}", failure.text()));
-    }
     if object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
         return Status::pending("the rollout is paused (spec.paused)");
     }
@@ -151,11 +146,6 @@ pub(super) fn daemon_set(object: &Value) -> Status {
 pub(super) fn replica_set(object: &Value) -> Status {
     if let Some(unseen) = unseen(object) {
         return unseen;
-    }
-    if let Some(failure) =
-        condition(object, "ReplicaFailure").filter(|condition| condition.is("True"))
-    {
-        return Status::pending(format!("pods cannot be created: {}", failure.text()));
     }
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);

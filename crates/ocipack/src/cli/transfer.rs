@@ -138,7 +138,7 @@ pub(crate) struct CopyArgs {
 }
 
 pub(crate) fn push(arguments: PushArgs) -> anyhow::Result<()> {
-    let options = arguments.upload.onto(arguments.registry.options());
+    let options = arguments.upload.options(&arguments.registry);
     let to: Vec<Location> = arguments
         .references
         .into_iter()
@@ -173,7 +173,7 @@ pub(crate) fn copy(arguments: &CopyArgs) -> anyhow::Result<()> {
     if to.contains(from) {
         bail!("{from} is both what to copy and where to; give another target");
     }
-    let options = upload.onto(arguments.registry.options());
+    let options = upload.options(&arguments.registry);
     transfer(
         options,
         from,
@@ -184,11 +184,11 @@ pub(crate) fn copy(arguments: &CopyArgs) -> anyhow::Result<()> {
 }
 
 impl Upload {
-    fn onto(&self, options: Options) -> Options {
+    fn options(&self, registry: &RegistryArgs) -> Options {
         Options {
             chunk: self.chunk_size,
             mount_from: self.mount_from.clone(),
-            ..options
+            ..registry.options()
         }
     }
 }

@@ -128,7 +128,8 @@ impl CargoTool {
 }
 
 /// `$XDG_CACHE_HOME/xtask`, shared by all checkouts of a user.
-fn cache() -> PathBuf {
+#[must_use]
+pub fn cache() -> PathBuf {
     let base = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute());

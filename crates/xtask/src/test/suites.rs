@@ -80,13 +80,14 @@ pub(super) fn run(session: &mut Session) -> anyhow::Result<()> {
     let mut run = checks::nextest(session, "run")?;
     run.args([
         "--profile",
-        "e2e",
+        session.profile,
         "-E",
         &session.selection.expression(Part::Suites),
     ]);
     run.env(CLUSTER_VARIABLE, session.target()?.cluster.name());
     run.env(IMAGE_VARIABLE, &image.reference)
         .env(ARCHIVE_VARIABLE, &image.archive);
+    run.envs(session.variables.iter().map(|(name, value)| (name, value)));
     session.runner.run(&mut run)
 }
 

@@ -1,0 +1,99 @@
+//! Fields that cannot change. The API has no one reason for them, so an update
+//! that is invalid although a new object like it would be valid counts as one.
+
+use kube::{api::PostParams, core::Request as ApiRequest};
+use serde_json::Value;
+
+use super::{Action, Blocked, Live, Step, planner::Planner};
+use crate::{
+    connect::{RequestError, Retry},
+    live,
+    resolve::Target,
+};
+
+/// How Kubernetes' own validation words it: `field is immutable`, `updates to
+/// statefulset spec for fields other than …`, `cannot change roleRef`.
+const SAYINGS: &[&str] = &[
+    "field is immutable",
+    "updates to statefulset spec",
+    "cannot change roleRef",
+    "may not be changed",
+    "pod updates may not change fields",
+];
+
+/// Whether an invalid update is one of an immutable field, and what follows.
+pub(super) async fn judge(
+    planner: &Planner<'_>,
+    target: &Target,
+    live: Option<Live>,
+    reason: String,
+) -> Step {
+    let anew = create_anew(planner, target).await;
+    let is_immutable = anew.is_ok() || SAYINGS.iter().any(|saying| reason.contains(saying));
+    let action = match anew {
+        _ if !is_immutable => Action::Blocked(Blocked::Invalid(reason)),
+        Ok(after) if is_asked_for(planner, target) => match never_recreated(target) {
+            Some(why) => Action::Blocked(Blocked::Immutable(format!("{reason}; {why}"))),
+            None => Action::Recreate { after, reason },
+        },
+        _ => Action::Blocked(Blocked::Immutable(reason)),
+    };
+    Step {
+        live,
+        ..Step::of(action)
+    }
+}
+
+/// What the server would store for a new object like this one.
+async fn create_anew(planner: &Planner<'_>, target: &Target) -> Result<Value, String> {
+    let name = target.object.name();
+    let mut object = target.object.value.clone();
+    // Names end in a letter or digit, and some kinds allow no more than 63 characters.
+    let short: String = name.chars().take(50).collect();
+    object["metadata"]["name"] = format!("{short}-kapply-try").into();
+    let path = live::collection(&target.resource, target.namespace.as_deref());
+    let params = PostParams {
+        dry_run: true,
+        field_manager: Some(planner.options.field_manager.clone()),
+    };
+    let body = serde_json::to_vec(&object).map_err(|error| error.to_string())?;
+    let request = ApiRequest::new(path)
+        .create(&params, body)
+        .map_err(|error| error.to_string())?;
+    let reply = planner
+        .cluster
+        .send(&request, Retry::Transient)
+        .await
+        .map_err(|error: RequestError| {
+            planner
+                .cluster
+                .mask
+                .message(&target.object, None, &error.to_string())
+        })?;
+    let mut after: Value =
+        serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
+    after["metadata"]["name"] = name.into();
+    Ok(after)
+}
+
+fn is_asked_for(planner: &Planner<'_>, target: &Target) -> bool {
+    let object = &target.object;
+    let bare = format!("{}/{}", object.kind().to_lowercase(), object.name());
+    let full = object.label().to_string();
+    let asked = &planner.options.recreate;
+    asked.iter().any(|asked| *asked == bare || *asked == full)
+}
+
+/// Kinds whose deletion takes more with it than the object.
+fn never_recreated(target: &Target) -> Option<&'static str> {
+    match (target.object.group(), target.object.kind()) {
+        ("", "PersistentVolumeClaim") => {
+            Some("a PersistentVolumeClaim is never recreated: its data would be lost")
+        }
+        ("", "Namespace") => Some("a Namespace is never recreated: everything in it would be lost"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            Some("a CustomResourceDefinition is never recreated: all its objects would be lost")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,338 @@
+//! Ways to a cluster: contexts, tokens, certificates, plugins, impersonation,
+//! proxies; what an account may not do is said before anything is sent.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
+
+use e2e::{Namespace, Proxy, Ran, Shared};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A namespace with an account that may do everything to config maps there,
+/// and the cluster's kubeconfig to make others from.
+struct Place {
+    shared: Shared,
+    namespace: Namespace,
+    admin: Value,
+    folder: TempDir,
+}
+
+impl Place {
+    fn new(prefix: &str) -> Self {
+        let shared = Shared::get();
+        let namespace = Namespace::create(&shared, prefix);
+        let words = ["config", "view", "--raw", "-o", "json"];
+        let admin = serde_json::from_str(&shared.kubectl(&words, "").exits(0).stdout).unwrap();
+        let place = Self {
+            shared,
+            namespace,
+            admin,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        place.grant(json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}));
+        place
+    }
+
+    /// Lets the account `robot` do this in the namespace.
+    fn grant(&self, rule: Value) {
+        let name = &self.namespace.name;
+        let meta = json!({"name": "robot"});
+        let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": meta, "rules": [rule]},
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": meta,
+             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "robot"},
+             "subjects": [{"kind": "ServiceAccount", "name": "robot", "namespace": name}]},
+        ]});
+        self.shared
+            .kubectl(&["-n", name, "apply", "-f", "-"], &objects.to_string())
+            .exits(0);
+    }
+
+    fn token(&self) -> String {
+        let words = ["-n", &self.namespace.name, "create", "token", "robot"];
+        let ran = self.shared.kubectl(&words, "").exits(0);
+        ran.stdout.trim().to_owned()
+    }
+
+    fn robot(&self) -> String {
+        format!("system:serviceaccount:{}:robot", self.namespace.name)
+    }
+
+    fn server(&self) -> &str {
+        self.admin["clusters"][0]["cluster"]["server"]
+            .as_str()
+            .unwrap()
+    }
+
+    /// A kubeconfig whose only user is this one.
+    fn kubeconfig(&self, user: Value) -> PathBuf {
+        let mut config = self.admin.clone();
+        config["users"][0]["user"] = user;
+        self.file("kubeconfig", &config.to_string())
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Applies an object with this kubeconfig.
+    fn apply(&self, kubeconfig: &PathBuf, object: &Value, flags: &[&str]) -> Ran {
+        let mut command = self.command(kubeconfig, flags);
+        e2e::run(&mut command, &object.to_string())
+    }
+
+    fn command(&self, kubeconfig: &PathBuf, flags: &[&str]) -> Command {
+        let words = ["apply", "-n", &self.namespace.name, "-f", "-"];
+        let mut command = self.shared.kapply_command(&[&words[..], flags].concat());
+        command.env("KUBECONFIG", kubeconfig);
+        command
+    }
+}
+
+fn config_map(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "b"}})
+}
+
+fn secret() -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"password": "hunter2-is-hidden"}})
+}
+
+#[test]
+fn tokens_and_token_files() {
+    let place = Place::new("token");
+    let token = place.token();
+    let by_token = place.kubeconfig(json!({"token": token}));
+    place.apply(&by_token, &config_map("token"), &[]).exits(0);
+    let file = place.file("token", &format!("{token}\n"));
+    let by_file = place.kubeconfig(json!({"tokenFile": file}));
+    place.apply(&by_file, &config_map("file"), &[]).exits(0);
+    place
+        .apply(&by_token, &secret(), &[])
+        .fails_naming(2, &[&place.robot(), "secrets"]);
+}
+
+#[test]
+fn a_wrong_token_is_named_as_such() {
+    let place = Place::new("wrong");
+    let wrong = place.kubeconfig(json!({"token": "not-a-token"}));
+    let ran = place
+        .apply(&wrong, &config_map("c"), &[])
+        .fails_naming(2, &[place.server(), "credentials", "not accepted"]);
+    assert!(!ran.stderr.contains("not-a-token"), "{ran}");
+    let gone = place.kubeconfig(json!({"tokenFile": "/no/such/token"}));
+    place
+        .apply(&gone, &config_map("c"), &[])
+        .fails_naming(2, &["cannot log in", "/no/such/token"]);
+}
+
+#[test]
+fn a_plugin_gives_a_token_or_a_certificate() {
+    let place = Place::new("plugin");
+    let exec = |status: &Value| {
+        let credential = json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status});
+        let script = place.file(
+            "plugin",
+            &format!("#!/bin/sh\ncat <<'END'\n{credential}\nEND\n"),
+        );
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        place.kubeconfig(
+            json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1",
+            "command": script, "interactiveMode": "Never"}}),
+        )
+    };
+    let by_token = exec(&json!({"token": place.token()}));
+    place.apply(&by_token, &config_map("token"), &[]).exits(0);
+    let user = &place.admin["users"][0]["user"];
+    let pem = |key: &str| {
+        let encoded = user[key].as_str().unwrap();
+        let mut command = Command::new("base64");
+        e2e::run(command.arg("-d"), encoded).exits(0).stdout
+    };
+    let certificate = json!({"clientCertificateData": pem("client-certificate-data"), "clientKeyData": pem("client-key-data")});
+    place
+        .apply(&exec(&certificate), &config_map("certificate"), &[])
+        .exits(0);
+    let broken = place.kubeconfig(
+        json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1",
+        "command": "/no/such/plugin", "interactiveMode": "Never"}}),
+    );
+    place
+        .apply(&broken, &config_map("c"), &[])
+        .fails_naming(2, &["cannot log in", "/no/such/plugin"]);
+}
+
+#[test]
+fn contexts_choose_cluster_user_and_namespace() {
+    let place = Place::new("context");
+    let mut config = place.admin.clone();
+    let current = config["contexts"][0].clone();
+    let mut other = current.clone();
+    other["name"] = "other".into();
+    other["context"]["namespace"] = place.namespace.name.as_str().into();
+    let mut nowhere = current;
+    nowhere["name"] = "nowhere".into();
+    nowhere["context"]["cluster"] = "nowhere".into();
+    config["contexts"]
+        .as_array_mut()
+        .unwrap()
+        .extend([other, nowhere]);
+    let cluster = json!({"name": "nowhere", "cluster": {"server": "https://127.0.0.1:1"}});
+    config["clusters"].as_array_mut().unwrap().push(cluster);
+    config["current-context"] = "nowhere".into();
+    let kubeconfig = place.file("contexts", &config.to_string());
+    let run = |flags: &[&str]| {
+        let words = [
+            &[
+                "apply",
+                "-f",
+                "-",
+                "--kubeconfig",
+                kubeconfig.to_str().unwrap(),
+            ],
+            flags,
+        ]
+        .concat();
+        place.shared.kapply(&words, &config_map("c").to_string())
+    };
+    run(&["--context", "other"]).exits(0);
+    place
+        .shared
+        .get_json(&["-n", &place.namespace.name, "configmap", "c"]);
+    run(&[]).fails_naming(2, &["https://127.0.0.1:1", "--context"]);
+    run(&["--context", "absent"]).fails_naming(2, &["absent", "--context"]);
+}
+
+#[test]
+fn impersonation_is_what_rbac_allows() {
+    let place = Place::new("other");
+    let admin = place.file("admin", &place.admin.to_string());
+    let robot = place.robot();
+    place
+        .apply(&admin, &config_map("c"), &["--as", &robot])
+        .exits(0);
+    place
+        .apply(&admin, &secret(), &["--as", &robot])
+        .fails_naming(2, &[&robot, "secrets"]);
+    let masters = ["--as", "somebody", "--as-group", "system:masters"];
+    place.apply(&admin, &secret(), &masters).exits(0);
+    // The robot itself may not be anybody else.
+    let by_token = place.kubeconfig(json!({"token": place.token()}));
+    place
+        .apply(&by_token, &config_map("c"), &["--as", "somebody"])
+        .fails_naming(2, &["impersonate", "somebody"]);
+}
+
+#[test]
+fn what_is_not_permitted_is_said_before_anything_is_sent() {
+    let place = Place::new("preflight");
+    let admin = place.file("admin", &place.admin.to_string());
+    let robot = place.robot();
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": [config_map("c"), secret(),
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "d"}}]});
+    let flags = ["--as", &robot, "--preflight"];
+    let ran = place.apply(&admin, &objects, &flags).exits(2);
+    let missing = format!(
+        "user \"{robot}\" may not create, get, patch secrets in namespace {}",
+        place.namespace.name
+    );
+    for word in [missing.as_str(), "nothing was sent", "kind: Role"] {
+        assert!(ran.stderr.contains(word), "no word of {word:?}: {ran}");
+    }
+    assert!(!ran.stderr.contains("configmaps"), "{ran}");
+    let left = [
+        "-n",
+        &place.namespace.name,
+        "configmaps",
+        "--field-selector=metadata.name=c",
+    ];
+    assert_eq!(place.shared.get_json(&left)["items"], json!([]));
+    // The roles that it wrote are enough.
+    let roles = ran.stderr.split_once("---\n").unwrap().1;
+    place.shared.kubectl(&["apply", "-f", "-"], roles).exits(0);
+    let binding = format!("--serviceaccount={}:robot", place.namespace.name);
+    let bind = [
+        "-n",
+        &place.namespace.name,
+        "create",
+        "rolebinding",
+        "granted",
+        "--role=kapply",
+        &binding,
+    ];
+    place.shared.kubectl(&bind, "").exits(0);
+    place.apply(&admin, &objects, &flags).exits(0);
+}
+
+#[test]
+fn a_role_may_be_limited_to_names() {
+    let place = Place::new("names");
+    place.grant(json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["s"], "verbs": ["get", "patch"]}));
+    let admin = place.file("admin", &place.admin.to_string());
+    let robot = place.robot();
+    let ran = place
+        .apply(&admin, &secret(), &["--as", &robot, "--preflight"])
+        .exits(2);
+    assert!(ran.stderr.contains("may not create secrets"), "{ran}");
+    place.grant(
+        json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "get", "patch"]}),
+    );
+    place
+        .apply(&admin, &secret(), &["--as", &robot, "--preflight"])
+        .exits(0);
+}
+
+#[test]
+fn proxies_of_the_kubeconfig_and_of_the_environment() {
+    let place = Place::new("proxy");
+    let target = place.server().trim_start_matches("https://").to_owned();
+    let proxy = Proxy::connect_to(&target);
+    let url = format!("http://{}", proxy.address);
+    let mut config = place.admin.clone();
+    config["clusters"][0]["cluster"]["proxy-url"] = url.as_str().into();
+    let by_config = place.file("proxied", &config.to_string());
+    place.apply(&by_config, &config_map("config"), &[]).exits(0);
+    let used = proxy.accepted();
+    assert!(used > 0, "the proxy-url was not used");
+    let admin = place.file("admin", &place.admin.to_string());
+    let mut command = place.command(&admin, &[]);
+    command
+        .env("HTTPS_PROXY", &url)
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    e2e::run(&mut command, &config_map("environment").to_string()).exits(0);
+    assert!(proxy.accepted() > used, "HTTPS_PROXY was not used");
+    let nobody = "http://127.0.0.1:1";
+    let mut command = place.command(&admin, &[]);
+    command
+        .env("HTTPS_PROXY", nobody)
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    e2e::run(&mut command, &config_map("c").to_string()).fails_naming(2, &["127.0.0.1"]);
+}
+
+#[test]
+fn the_log_has_paths_and_codes_but_no_bodies_and_no_tokens() {
+    let place = Place::new("log");
+    place.grant(json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}));
+    let token = place.token();
+    let by_token = place.kubeconfig(json!({"token": token}));
+    let ran = place
+        .apply(&by_token, &secret(), &["-vvv", "--log-format", "json"])
+        .exits(0);
+    for value in [token.as_str(), "hunter2", "aHVudGVyMi"] {
+        assert!(!ran.stderr.contains(value), "{value}: {ran}");
+    }
+    let lines = ran.stderr.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let sent = lines.iter().find(|line| line["method"] == "PATCH").unwrap();
+    assert!(
+        sent["path"].as_str().unwrap().contains("/secrets/s"),
+        "{sent}"
+    );
+    assert!(matches!(sent["code"].as_u64(), Some(200 | 201)), "{sent}");
+    assert!(sent["ms"].is_u64(), "{sent}");
+}
