@@ -7,6 +7,7 @@ mod cargo;
 mod config;
 mod elf;
 mod epoch;
+mod error;
 mod layer;
 mod manifest;
 mod spec;
@@ -14,7 +15,7 @@ mod tree;
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use object::read::ReadCache;
 use oci_spec::image::{Config, Descriptor, Digest, MediaType};
@@ -23,13 +24,14 @@ pub use base::BaseError;
 use base::{Base, BaseImage};
 pub use cargo::{CargoError, annotations as cargo_annotations};
 pub use epoch::{Epoch, EpochError};
+pub use error::BuildError;
 pub(crate) use layer::header;
 pub(crate) use manifest::{index, name_of, named};
 pub use spec::{BaseSpec, ExtraFile, FileMode, ImageSpec};
 
 use crate::content::{Content, Section};
 use crate::digest::Blob;
-use crate::name::{Name, NameError};
+use crate::name::Name;
 use crate::platform::Platform;
 use crate::write::{Blobs, DockerImage, Layout};
 use layer::Layer;
@@ -45,53 +47,6 @@ const ACCOUNTS: [(&str, &str); 2] = [
     ),
     ("/etc/group", "root:x:0:\nnonroot:x:65532:\n"),
 ];
-
-/// Why an image was not built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// There is nothing to pack.
-    #[error("no binary was given; give at least one, as in --binary linux/amd64=PATH")]
-    NoBinary,
-    /// The name is malformed or lacks a tag.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// A field of the spec has a bad value.
-    #[error("{0}")]
-    Spec(String),
-    /// An input file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Input {
-        /// The file on this machine.
-        path: PathBuf,
-        /// What reading it said.
-        source: io::Error,
-    },
-    /// A binary does not fit its platform or is not static.
-    #[error("{} {problem}", path.display())]
-    Binary {
-        /// The file on this machine.
-        path: PathBuf,
-        /// What is wrong with it and what to do.
-        problem: String,
-    },
-    /// The base image does not fit.
-    #[error(transparent)]
-    Base(#[from] BaseError),
-    /// A layer cannot be packed.
-    #[error("cannot pack the layer of {platform}: {source}")]
-    Layer {
-        /// The image's platform.
-        platform: Platform,
-        /// What packing it said.
-        source: io::Error,
-    },
-    /// A document cannot be made.
-    #[error("cannot write the image's documents: {0}")]
-    Document(#[from] oci_spec::OciSpecError),
-    /// A document cannot be encoded.
-    #[error("cannot encode the image's documents: {0}")]
-    Json(#[from] serde_json::Error),
-}
 
 /// A built image; [`Built::write_layout`] and [`Built::write_archive`] put it where it is wanted.
 ///

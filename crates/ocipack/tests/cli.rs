@@ -1,5 +1,7 @@
 //! The command on real files: what it builds, what it refuses, what it finds, what it hands on.
 
+#[path = "cli/base.rs"]
+mod base;
 #[path = "cli/build.rs"]
 mod build;
 #[path = "cli/diff.rs"]
