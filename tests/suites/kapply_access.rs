@@ -28,12 +28,12 @@ impl Place {
             admin,
             folder: tempfile::tempdir().unwrap(),
         };
-        place.grant(json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}));
+        place.grant(&json!({"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}));
         place
     }
 
     /// Lets the account `robot` do this in the namespace.
-    fn grant(&self, rule: Value) {
+    fn grant(&self, rule: &Value) {
         let name = &self.namespace.name;
         let meta = json!({"name": "robot"});
         let objects = json!({"apiVersion": "v1", "kind": "List", "items": [
@@ -268,7 +268,7 @@ fn what_is_not_permitted_is_said_before_anything_is_sent() {
 #[test]
 fn a_role_may_be_limited_to_names() {
     let place = Place::new("names");
-    place.grant(json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["s"], "verbs": ["get", "patch"]}));
+    place.grant(&json!({"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["s"], "verbs": ["get", "patch"]}));
     let admin = place.file("admin", &place.admin.to_string());
     let robot = place.robot();
     let ran = place
@@ -276,7 +276,7 @@ fn a_role_may_be_limited_to_names() {
         .exits(2);
     assert!(ran.stderr.contains("may not create secrets"), "{ran}");
     place.grant(
-        json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "get", "patch"]}),
+        &json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "get", "patch"]}),
     );
     place
         .apply(&admin, &secret(), &["--as", &robot, "--preflight"])
@@ -315,7 +315,7 @@ fn proxies_of_the_kubeconfig_and_of_the_environment() {
 #[test]
 fn the_log_has_paths_and_codes_but_no_bodies_and_no_tokens() {
     let place = Place::new("log");
-    place.grant(json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}));
+    place.grant(&json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}));
     let token = place.token();
     let by_token = place.kubeconfig(json!({"token": token}));
     let ran = place

@@ -84,13 +84,14 @@ fn plain_scalars_are_what_kubectl_makes_of_them() {
         "!<tag:yaml.org,2002:int> 7",
     ];
     let scalars: Vec<_> = SCALARS.split_whitespace().chain(tagged).collect();
-    let text: String = scalars
+    let text = scalars
         .iter()
         .map(|scalar| format!("---\n{HEAD}probe: {scalar}\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     // One object many times over: kapply reads them one by one.
     let theirs = kubectl(&shared, &text).expect("kubectl takes them all");
-    let named: String = scalars
+    let named = scalars
         .iter()
         .enumerate()
         .map(|(index, scalar)| {
@@ -99,7 +100,8 @@ fn plain_scalars_are_what_kubectl_makes_of_them() {
                 HEAD.replace("name: a", &format!("name: a{index}"))
             )
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let ours = kapply(&shared, &named).expect("kapply takes them all");
     assert_eq!((theirs.len(), ours.len()), (scalars.len(), scalars.len()));
     for ((scalar, theirs), ours) in scalars.iter().zip(&theirs).zip(&ours) {

@@ -20,14 +20,14 @@ fn forms() -> Vec<String> {
     let mut forms = vec![STANDARD.encode(LINES.join("\"\n"))];
     for value in values {
         let bytes: Vec<_> = value.bytes().map(|byte| byte.to_string()).collect();
-        let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex: Vec<_> = value.bytes().map(|byte| format!("{byte:02x}")).collect();
         forms.extend([
             value.to_owned(),
             STANDARD.encode(value),
             STANDARD_NO_PAD.encode(value),
             STANDARD.encode(STANDARD.encode(value)),
             bytes.join(" "),
-            hex,
+            hex.concat(),
         ]);
     }
     // A part gives a value away as well.
@@ -307,7 +307,7 @@ fn a_policy_that_quotes_values_is_not_passed_on() {
     let probe = labelled("deny", PASSWORD);
     let namespace = bench.namespace.name.as_str();
     // The policy works, and it does say the value.
-    let said = Shared::eventually("the policy is in force", Duration::from_secs(60), || {
+    let said = Shared::eventually("the policy is in force", Duration::from_mins(1), || {
         let words = [
             "apply",
             "--dry-run=server",

@@ -14,6 +14,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub(crate) use self::immutable::is_named;
 pub use self::planner::{Check, Force, PlanOptions, plan};
 use crate::ssa::FieldConflict;
 

@@ -51,7 +51,7 @@ fn flags_that_make_no_sense_alone_are_refused() {
         (&["delete"], "--filename"),
         (&["delete", "-f", "-", "--applyset", "s"], "--applyset"),
         (&["delete", "-k", ".", "--applyset", "s"], "--applyset"),
-        (&["delete", "-f", "-", "--orphan"], "--applyset"),
+        (&["delete", "-f", "-", "--orphan"], "cannot be used with"),
         (&["delete", "-f", "-", "--wait=maybe"], "maybe"),
         (&["status"], "--filename"),
     ] {

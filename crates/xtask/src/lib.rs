@@ -7,7 +7,7 @@
 //! 2. [`image`] builds the static server and its OCI image;
 //! 3. [`cluster`] starts a klab cluster and gives it the image;
 //! 4. [`demo`] runs the drills on it, [`mod@test`] runs the suites of `tests/`;
-//!    [`bench`] measures on one;
+//!    [`mod@bench`] measures on one;
 //! 5. the cluster goes down, whatever happened before ([`run`]), and
 //!    [`machine`] says whether the machine is as it was.
 

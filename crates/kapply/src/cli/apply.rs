@@ -18,7 +18,7 @@ use crate::{
     delete::DeleteOptions,
     error::Error,
     interrupt::Interrupt,
-    plan::{Action, Blocked, Check, Plan, Proof, Step, file::PlanFile},
+    plan::{Action, Blocked, Check, Plan, Proof, Step, file::PlanFile, is_named},
     preflight::Needs,
     problem::{Problem, Problems},
     report::{self, json, text},
@@ -249,10 +249,9 @@ impl ApplyCommand {
             needs.prune(targets);
         }
         let anew = self.work.planning.options(Check::Updates).recreate;
-        let anew = targets.iter().filter(|target| {
-            let label = target.object.label().to_string();
-            anew.contains(&label)
-        });
+        let anew = targets
+            .iter()
+            .filter(|target| is_named(&target.object, &anew));
         needs.delete(&anew.cloned().collect::<Vec<_>>());
         if self.wait {
             let waiting = targets.iter().filter(|target| wait::is_waited_for(target));

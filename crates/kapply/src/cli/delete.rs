@@ -44,7 +44,7 @@ pub(super) struct DeleteCommand {
     #[arg(long, value_name = "[RESOURCE[.GROUP]/]NAME")]
     applyset: Option<SetRef>,
     /// Leave the members of the set as they are; only their label and the set go
-    #[arg(long, requires = "applyset")]
+    #[arg(long, requires = "applyset", conflicts_with_all = ["filename", "kustomize"])]
     orphan: bool,
     /// Delete also what a guard refuses (repeatable, or comma-separated)
     #[arg(
@@ -52,11 +52,11 @@ pub(super) struct DeleteCommand {
         value_enum,
         value_name = "WHAT",
         value_delimiter = ',',
-        requires = "applyset"
+        requires = "applyset", conflicts_with_all = ["filename", "kustomize"]
     )]
     allow_prune: Vec<Allow>,
     /// Delete the set although another tool takes care of it
-    #[arg(long, requires = "applyset")]
+    #[arg(long, requires = "applyset", conflicts_with_all = ["filename", "kustomize"])]
     adopt: bool,
     /// What becomes of what the objects own
     #[arg(long, value_enum, default_value_t)]

@@ -8,6 +8,7 @@ use super::{Action, Blocked, Live, Step, planner::Planner};
 use crate::{
     connect::{RequestError, Retry},
     live,
+    object::Object,
     resolve::Target,
 };
 
@@ -32,10 +33,12 @@ pub(super) async fn judge(
     let is_immutable = anew.is_ok() || SAYINGS.iter().any(|saying| reason.contains(saying));
     let action = match anew {
         _ if !is_immutable => Action::Blocked(Blocked::Invalid(reason)),
-        Ok(after) if is_asked_for(planner, target) => match never_recreated(target) {
-            Some(why) => Action::Blocked(Blocked::Immutable(format!("{reason}; {why}"))),
-            None => Action::Recreate { after, reason },
-        },
+        Ok(after) if is_named(&target.object, &planner.options.recreate) => {
+            match never_recreated(target) {
+                Some(why) => Action::Blocked(Blocked::Immutable(format!("{reason}; {why}"))),
+                None => Action::Recreate { after, reason },
+            }
+        }
         _ => Action::Blocked(Blocked::Immutable(reason)),
     };
     Step {
@@ -76,12 +79,11 @@ async fn create_anew(planner: &Planner<'_>, target: &Target) -> Result<Value, St
     Ok(after)
 }
 
-fn is_asked_for(planner: &Planner<'_>, target: &Target) -> bool {
-    let object = &target.object;
+/// Whether one of these names, `KIND[.GROUP]/NAME` in lower case, means the object.
+pub(crate) fn is_named(object: &Object, names: &[String]) -> bool {
     let bare = format!("{}/{}", object.kind().to_lowercase(), object.name());
     let full = object.label().to_string();
-    let asked = &planner.options.recreate;
-    asked.iter().any(|asked| *asked == bare || *asked == full)
+    names.iter().any(|name| *name == bare || *name == full)
 }
 
 /// Kinds whose deletion takes more with it than the object.

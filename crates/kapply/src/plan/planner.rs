@@ -14,7 +14,7 @@ use crate::{
     migrate,
     object::Object,
     resolve::{Definition, Target},
-    schema::Schemas,
+    schema::{Schemas, Violation, validate},
 };
 
 /// What is asked of the server.
@@ -206,25 +206,35 @@ impl Planner<'_> {
 
     fn settle_absent(&self, target: &Target) -> Settled {
         let step = |step| Settled::Step(Box::new(step));
-        if let Some(invalid) = self.violations(&target.object) {
-            return step(Step::of(Action::Blocked(Blocked::Invalid(invalid))));
+        let violations = self.violations(target);
+        // Admission may mend what is not certain; of a kind that is new there is none to ask.
+        let is_final =
+            |violation: &Violation| violation.certain || target.definition == Definition::Input;
+        if violations.iter().any(is_final) {
+            let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
+            let text = texts.join("; ");
+            let invalid = Blocked::Invalid(self.cluster.mask.message(&target.object, None, &text));
+            return step(Step::of(Action::Blocked(invalid)));
         }
         if target.definition == Definition::Input {
             let note = format!("{} is defined by this input", target.object.kind());
             return step(self.unasked(target, Some(note)));
         }
-        if self.options.check == Check::Updates {
+        if self.options.check == Check::Updates && violations.is_empty() {
             return step(self.unasked(target, None));
         }
         Settled::Open(None)
     }
 
     /// What the schema of the kind has against an object.
-    fn violations(&self, object: &Object) -> Option<String> {
-        let schema = self.schemas.get(&object.gvk())?;
-        let violations = crate::schema::validate(&object.value, schema);
-        let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
-        (!texts.is_empty()).then(|| texts.join("; "))
+    fn violations(&self, target: &Target) -> Vec<Violation> {
+        // What the cluster serves is about to be replaced by what the input says.
+        if target.definition == Definition::Both {
+            return Vec::new();
+        }
+        let object = &target.object;
+        let schema = self.schemas.get(&object.gvk());
+        schema.map_or_else(Vec::new, |schema| validate(&object.value, schema))
     }
 
     fn is_unchanged(&self, target: &Target, live: &Live) -> bool {
