@@ -135,7 +135,7 @@ fn lasting_failures_are_told_and_leave_no_tag() {
     // One that asks for too much patience is not waited for.
     let later = Fault::Answer(429, vec![("retry-after", "7200".into())]);
     let scene = Scene::new(vec![Rule::new("POST", "/uploads/", later).times(100)]);
-    scene.push(&[]).fails_naming(2, &["429", "POST"]);
+    scene.push(&[]).fails_naming(2, &["429", "7200 s"]);
 }
 
 #[test]

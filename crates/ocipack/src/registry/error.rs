@@ -89,6 +89,16 @@ impl RegistryError {
         }
     }
 
+    /// The same, with how long the registry asks to be left alone.
+    pub(crate) fn later(mut self, asked: Duration) -> Self {
+        if let Self::Status { message, .. } = &mut self {
+            message.push_str("; it asks to come back in ");
+            message.push_str(&asked.as_secs().to_string());
+            message.push_str(" s");
+        }
+        self
+    }
+
     /// The status that the registry refused with.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {

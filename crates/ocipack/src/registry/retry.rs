@@ -37,7 +37,7 @@ impl Attempts {
         }
         self.left -= 1;
         let pause = match error.retry_after() {
-            Some(asked) if asked > LONGEST_RETRY_AFTER => return Err(error),
+            Some(asked) if asked > LONGEST_RETRY_AFTER => return Err(error.later(asked)),
             Some(asked) => asked,
             // Many clients that failed together do not come back together.
             None => self.pause.mul_f64(0.75 + 0.5 * fraction()),
