@@ -1,19 +1,26 @@
 //! What the suites share: the tools as they were built, the cluster that
 //! `cargo xtask test` started for the run, and a namespace for each test.
 //!
-//! Nothing is faked and nothing is skipped: a suite that finds no cluster fails.
+//! Nothing is faked and nothing is skipped: a suite that finds no cluster fails. Suites of
+//! images need no cluster: each of their tests starts a registry of its own.
 
 // Demanding something of a result is often all a test does with it.
 #![allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
 
 mod command;
+mod fault_proxy;
+mod image;
 mod machine;
 mod namespace;
 mod proxy;
+mod registry;
 mod shared;
 
 pub use command::{Ran, run, tool};
+pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
+pub use image::Workshop;
 pub use machine::Traces;
 pub use namespace::Namespace;
 pub use proxy::Proxy;
+pub use registry::{Guard, Registry, registry_programs};
 pub use shared::Shared;

@@ -2,29 +2,39 @@
 //!
 //! Every stage is a function of the one before it, so equal inputs are equal bytes.
 
+mod base;
+mod cargo;
 mod config;
 mod elf;
 mod epoch;
+mod error;
 mod layer;
 mod manifest;
 mod spec;
 mod tree;
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use object::read::ReadCache;
 use oci_spec::image::{Config, Descriptor, Digest, MediaType};
 
+pub use base::BaseError;
+use base::{Base, BaseImage};
+pub use cargo::{CargoError, annotations as cargo_annotations};
 pub use epoch::{Epoch, EpochError};
+pub use error::BuildError;
 pub(crate) use layer::header;
-pub(crate) use manifest::CONTAINERD_NAME;
-pub use spec::{ExtraFile, FileMode, ImageSpec};
+pub(crate) use manifest::{index, name_of, named};
+pub use spec::{BaseSpec, ExtraFile, FileMode, ImageSpec};
 
+use crate::content::{Content, Section};
 use crate::digest::Blob;
-use crate::name::{Name, NameError};
+use crate::name::Name;
 use crate::platform::Platform;
+use crate::write::{Blobs, DockerImage, Layout};
+use layer::Layer;
 use tree::Tree;
 
 const BINARY_MODE: u32 = 0o755;
@@ -38,69 +48,13 @@ const ACCOUNTS: [(&str, &str); 2] = [
     ("/etc/group", "root:x:0:\nnonroot:x:65532:\n"),
 ];
 
-/// Why an image was not built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// There is nothing to pack.
-    #[error("no binary was given; give at least one, as in --binary linux/amd64=PATH")]
-    NoBinary,
-    /// The name is malformed or lacks a tag.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// A field of the spec has a bad value.
-    #[error("{0}")]
-    Spec(String),
-    /// An input file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Input {
-        /// The file on this machine.
-        path: PathBuf,
-        /// What reading it said.
-        source: io::Error,
-    },
-    /// A binary does not fit its platform or is not static.
-    #[error("{} {problem}", path.display())]
-    Binary {
-        /// The file on this machine.
-        path: PathBuf,
-        /// What is wrong with it and what to do.
-        problem: String,
-    },
-    /// A layer cannot be packed.
-    #[error("cannot pack the layer of {platform}: {source}")]
-    Layer {
-        /// The image's platform.
-        platform: Platform,
-        /// What packing it said.
-        source: io::Error,
-    },
-    /// A document cannot be made.
-    #[error("cannot write the image's documents: {0}")]
-    Document(#[from] oci_spec::OciSpecError),
-    /// A document cannot be encoded.
-    #[error("cannot encode the image's documents: {0}")]
-    Json(#[from] serde_json::Error),
-}
-
-/// A built image, in memory; [`Built::write_layout`] and [`Built::write_archive`] put it on disk.
+/// A built image; [`Built::write_layout`] and [`Built::write_archive`] put it where it is wanted.
+///
+/// Its layers are in files without a name, which are gone when it is dropped.
 #[derive(Debug)]
 pub struct Built {
-    pub(crate) name: Option<Name>,
-    pub(crate) epoch: Epoch,
-    /// The descriptor in index.json.
-    pub(crate) root: Descriptor,
-    pub(crate) index: Blob,
-    /// By digest: platforms can share them.
-    pub(crate) blobs: BTreeMap<String, Blob>,
-    pub(crate) images: Vec<PlatformImage>,
-}
-
-/// One platform's part of an image.
-#[derive(Debug)]
-pub(crate) struct PlatformImage {
-    pub(crate) manifest: Descriptor,
-    pub(crate) config: Digest,
-    pub(crate) layers: Vec<Digest>,
+    pub(crate) layout: Layout,
+    name: Option<Name>,
 }
 
 impl Built {
@@ -108,7 +62,7 @@ impl Built {
     /// of the image index. It does not depend on the name.
     #[must_use]
     pub fn digest(&self) -> &Digest {
-        self.root.digest()
+        self.layout.root.digest()
     }
 
     /// The full name, if one was given.
@@ -120,93 +74,127 @@ impl Built {
     /// The sum of all blobs' sizes in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.blobs.values().map(Blob::size).sum()
+        self.layout.blobs.0.values().map(Blob::size).sum()
     }
 }
 
+/// One platform's documents, as its layout names them.
+struct PlatformImage {
+    manifest: Descriptor,
+    docker: DockerImage,
+}
+
 impl ImageSpec {
-    /// Builds the image.
+    /// Builds the image; its layers go to nameless files in the directory for temporary files.
     ///
     /// # Errors
-    /// A bad value, an input that cannot be read, or a binary that is for another platform or
-    /// dynamically linked. Nothing is written.
+    /// A bad value, an input that cannot be read, a base image without one of the platforms, or
+    /// a binary that is for another platform or dynamically linked. Nothing is left behind.
     pub fn build(&self) -> Result<Built, BuildError> {
+        self.build_in(&std::env::temp_dir())
+    }
+
+    /// As [`ImageSpec::build`], with the nameless files in `scratch`, which has to have room
+    /// for the compressed layers.
+    ///
+    /// # Errors
+    /// As [`ImageSpec::build`].
+    pub fn build_in(&self, scratch: &Path) -> Result<Built, BuildError> {
         if self.binary.is_empty() {
             return Err(BuildError::NoBinary);
         }
         let name: Option<Name> = self.name.as_deref().map(str::parse).transpose()?;
         let run = config::run_parameters(self).map_err(BuildError::Spec)?;
+        let base = self.base.as_ref().map(Base::open).transpose()?;
 
-        let mut blobs = BTreeMap::new();
+        let mut blobs = Blobs::default();
         let mut images = Vec::new();
         for (platform, path) in &self.binary {
-            images.push(self.build_platform(platform, path, &run, &mut blobs)?);
+            let below = base.as_ref().map(|base| base.image(platform)).transpose()?;
+            let layer = self.pack(platform, path, scratch)?;
+            images.push(self.add_platform(&mut blobs, platform, &run, below, layer)?);
         }
 
-        let root = if let [image] = &images[..] {
-            image.manifest.clone()
+        let (root, docker) = if let [image] = &images[..] {
+            (image.manifest.clone(), Some(image.docker.clone()))
         } else {
-            let manifests = images.iter().map(|image| image.manifest.clone()).collect();
+            let manifests = images.into_iter().map(|image| image.manifest).collect();
             let index = Blob::json(&manifest::index(manifests, &self.annotation))?;
-            store(&mut blobs, MediaType::ImageIndex, index)
+            (blobs.add(MediaType::ImageIndex, index), None)
         };
-        let index = Blob::json(&manifest::layout_index(root.clone(), name.as_ref()))?;
-        Ok(Built {
-            name,
-            epoch: self.epoch,
-            root,
-            index,
+        let full = name.as_ref().map(ToString::to_string);
+        let layout = Layout {
+            root: manifest::named(root, full.as_deref()),
             blobs,
-            images,
-        })
+            docker,
+            epoch: self.epoch,
+        };
+        Ok(Built { layout, name })
     }
 
-    fn build_platform(
+    /// One platform's layer and the binary's path in it.
+    fn pack(
         &self,
         platform: &Platform,
         binary: &Path,
-        run: &Config,
-        blobs: &mut BTreeMap<String, Blob>,
-    ) -> Result<PlatformImage, BuildError> {
+        scratch: &Path,
+    ) -> Result<(Layer, String), BuildError> {
         let (tree, binary_path) = self.tree(platform, binary)?;
-        let layer = layer::pack(&tree, self.epoch).map_err(|source| BuildError::Layer {
+        let layer = layer::pack(&tree, self.epoch, self.compression, scratch);
+        let layer = layer.map_err(|source| BuildError::Layer {
             platform: platform.clone(),
             source,
         })?;
+        Ok((layer, binary_path))
+    }
 
-        let mut run = run.clone();
-        if run.entrypoint().is_none() {
-            run.set_entrypoint(Some(vec![binary_path]));
+    fn add_platform(
+        &self,
+        blobs: &mut Blobs,
+        platform: &Platform,
+        run: &Config,
+        below: Option<BaseImage>,
+        (layer, binary_path): (Layer, String),
+    ) -> Result<PlatformImage, BuildError> {
+        let mut annotations = self.annotation.clone();
+        let (mut layers, mut base) = (Vec::new(), None);
+        if let Some(below) = below {
+            // What the user says about the base is left as it is.
+            for (key, value) in below.annotations {
+                annotations.entry(key).or_insert(value);
+            }
+            for (media_type, blob) in below.layers {
+                layers.push(blobs.add(media_type, blob));
+            }
+            base = Some(below.config);
         }
-        let config = Blob::json(&config::image(
-            platform,
+        let run = config::over(
             run,
-            &layer.diff_id,
-            &self.epoch.rfc3339(),
-        )?)?;
-
-        let config = store(blobs, MediaType::ImageConfig, config);
-        let layers = vec![store(blobs, MediaType::ImageLayerGzip, layer.blob)];
-        let (config_digest, layer_digests) = (
-            config.digest().clone(),
-            layers.iter().map(|layer| layer.digest().clone()).collect(),
+            base.as_ref().and_then(|base| base.config().as_ref()),
+            binary_path,
         );
-        let manifest = Blob::json(&manifest::manifest(config, layers, &self.annotation)?)?;
-        let mut manifest = store(blobs, MediaType::ImageManifest, manifest);
+        let created = self.epoch.rfc3339();
+        let config = config::image(platform, run, base, &layer.diff_id, &created)?;
+        let config = blobs.add(MediaType::ImageConfig, Blob::json(&config)?);
+        layers.push(blobs.add(self.compression.format.media_type(), layer.blob));
+        let docker = DockerImage {
+            config: config.digest().clone(),
+            layers: layers.iter().map(|layer| layer.digest().clone()).collect(),
+        };
+        let manifest = Blob::json(&manifest::manifest(config, layers, &annotations)?)?;
+        let mut manifest = blobs.add(MediaType::ImageManifest, manifest);
         manifest.set_platform(Some(platform.to_oci()));
-        Ok(PlatformImage {
-            manifest,
-            config: config_digest,
-            layers: layer_digests,
-        })
+        Ok(PlatformImage { manifest, docker })
     }
 
     /// The tree of one platform's image and the binary's path in it.
     fn tree(&self, platform: &Platform, binary: &Path) -> Result<(Tree, String), BuildError> {
-        let bytes = read_input(binary)?;
-        elf::check(&bytes, platform, self.allow_dynamic).map_err(|problem| BuildError::Binary {
-            path: binary.to_owned(),
-            problem,
+        let (file, content) = open_input(binary)?;
+        elf::check(&ReadCache::new(file), platform, self.allow_dynamic).map_err(|problem| {
+            BuildError::Binary {
+                path: binary.to_owned(),
+                problem,
+            }
         })?;
         let file_name = binary
             .file_name()
@@ -218,48 +206,54 @@ impl ImageSpec {
         let binary_path = format!("/bin/{file_name}");
 
         let mut tree = Tree::default();
-        tree.add(&binary_path, BINARY_MODE, bytes)
+        tree.add(&binary_path, BINARY_MODE, content)
             .map_err(BuildError::Spec)?;
         for file in &self.file {
-            tree.add(&file.dest, file.mode.0, read_input(&file.source)?)
+            tree.add(&file.dest, file.mode.0, open_input(&file.source)?.1)
                 .map_err(BuildError::Spec)?;
+        }
+        if self.base.is_some() {
+            // The base has its own accounts.
+            return Ok((tree, binary_path));
         }
         // A file given for such a path takes its place.
         for (path, content) in ACCOUNTS
             .iter()
             .filter(|(path, _)| !self.file.iter().any(|file| file.dest == *path))
         {
-            tree.add(path, ACCOUNT_MODE, content.as_bytes().to_vec())
+            tree.add(path, ACCOUNT_MODE, content.as_bytes().to_vec().into())
                 .map_err(BuildError::Spec)?;
         }
         Ok((tree, binary_path))
     }
 }
 
-fn read_input(path: &Path) -> Result<Vec<u8>, BuildError> {
-    let read = || {
-        // A device or a pipe may never end.
-        if fs::metadata(path)?.is_file() {
-            fs::read(path)
-        } else {
-            Err(io::Error::other("it is not a regular file"))
+/// An input file, and its bytes as they are to be packed.
+fn open_input(path: &Path) -> Result<(File, Content), BuildError> {
+    let open = || {
+        // Opening a pipe may wait for ever, and a device may never end.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
         }
+        let file = File::open(path)?;
+        let section = Section::whole(file.try_clone()?)?;
+        Ok((file, Content::Section(section)))
     };
-    read().map_err(|source| BuildError::Input {
+    open().map_err(|source| BuildError::Input {
         path: path.to_owned(),
         source,
     })
 }
 
-fn store(blobs: &mut BTreeMap<String, Blob>, media_type: MediaType, blob: Blob) -> Descriptor {
-    let descriptor = manifest::descriptor(media_type, &blob);
-    blobs.insert(blob.digest.to_string(), blob);
-    descriptor
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(blob: &Blob) -> String {
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut blob.content.read(), &mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 
     fn fixture(directory: &Path) -> ImageSpec {
         let binary = directory.join("server");
@@ -298,6 +292,24 @@ mod tests {
         );
     }
 
+    /// As above, for the other encoders.
+    #[test]
+    fn the_digests_of_other_compressions_are_fixed() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spec = fixture(directory.path());
+        let digests = ["none", "gzip:1", "zstd:3", "zstd:19"].map(|compression| {
+            spec.compression = compression.parse().unwrap();
+            spec.build().unwrap().digest().digest().to_owned()
+        });
+        let fixed = [
+            "c87ed567e8927e2cf1c748895a8d8d86a9967d51a9794537169b53b811aa9e0c",
+            "ee31a55b6343a80282d0232c29ae179591131893a8c37fc553c7e9ca15148bf5",
+            "4527de894b092ae45287e15fa169782c71754ac0cb59e2c26398a300078b6458",
+            "108c18158449ade57f6692ae0c44c11cb6a6c0ed1a13bc931e855a31802c0d31",
+        ];
+        assert_eq!(digests, fixed);
+    }
+
     #[test]
     fn the_name_is_not_part_of_the_digest() {
         let directory = tempfile::tempdir().unwrap();
@@ -305,7 +317,7 @@ mod tests {
         let built = spec.build().unwrap();
         spec.name = None;
         assert_eq!(spec.build().unwrap().digest(), built.digest());
-        let index = String::from_utf8(built.index.bytes).unwrap();
+        let index = text(&built.layout.index().unwrap());
         for key in [
             "org.opencontainers.image.ref.name",
             "io.containerd.image.name",
@@ -317,9 +329,11 @@ mod tests {
         }
         assert!(
             built
+                .layout
                 .blobs
+                .0
                 .values()
-                .all(|blob| !String::from_utf8_lossy(&blob.bytes).contains("web:1"))
+                .all(|blob| !text(blob).contains("web:1"))
         );
     }
 

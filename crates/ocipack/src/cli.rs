@@ -1,21 +1,30 @@
 //! The command line: what each command takes, and how its outcome becomes an exit code.
 
 mod build;
+mod diff;
 mod inspect;
+mod progress;
+mod transfer;
+mod unpack;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use ocipack::Reference;
 use ocipack::load::{LoadError, Runtime, load};
 use ocipack::read::{Problem, Source};
+use ocipack::registry::Registry;
+use ocipack::transfer::Location;
+
+use progress::Telling;
 
 /// The image is not what it says.
 const MISMATCH: u8 = 1;
 const ERROR: u8 = 2;
 
-/// Builds, inspects, verifies and loads OCI images; equal inputs give equal bytes and one digest.
+/// Builds, moves, compares and loads OCI images; equal inputs give equal bytes and one digest.
 #[derive(Parser)]
 #[command(
     name = "ocipack",
@@ -24,8 +33,10 @@ const ERROR: u8 = 2;
     after_help = "Examples:\n  \
         ocipack build --binary linux/amd64=target/server --name web:1 --port 5000 -o web.tar\n  \
         ocipack verify web.tar && ocipack inspect web.tar -o json\n  \
+        ocipack push web.tar ghcr.io/me/web:1 ghcr.io/me/web:latest\n  \
         ocipack load web.tar --containerd /run/k3s/containerd/containerd.sock\n\n\
-        Exit: 0 done, 1 the image is not what it says (verify, load), 2 error."
+        Exit: 0 done, 1 the image is not what it says (verify, load) \
+        or images differ (diff), 2 error."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -36,22 +47,27 @@ struct Cli {
 enum Command {
     /// Build an image from static binaries and print its digest
     Build(Box<build::BuildArgs>),
-    /// Print the image's digest
-    Digest(Input),
+    /// Push an image into registries, tags last, and print its digest
+    Push(transfer::PushArgs),
+    /// Pull an image from a registry and print its digest
+    Pull(transfer::PullArgs),
+    /// Copy an image between layouts, archives and registries
+    Copy(transfer::CopyArgs),
+    /// Print the digest of an image, wherever it is
+    Digest(Anywhere),
     /// Show name, platforms, configuration, layers and their entries
     Inspect {
         #[command(flatten)]
-        input: Input,
+        input: Anywhere,
         #[command(flatten)]
         output: Output,
     },
     /// Check every size, digest, media type and entry of an image
-    Verify {
-        #[command(flatten)]
-        input: Input,
-        #[command(flatten)]
-        output: Output,
-    },
+    Verify(VerifyArgs),
+    /// Say in what two images differ
+    Diff(diff::DiffArgs),
+    /// Unpack an image's files into a new directory
+    Unpack(unpack::UnpackArgs),
     /// Verify an image and load it into a container runtime
     Load(LoadArgs),
     /// Print completions for a shell
@@ -73,6 +89,31 @@ struct Input {
     image: PathBuf,
 }
 
+/// An image, and how to reach it.
+#[derive(Args)]
+struct Anywhere {
+    /// An OCI layout directory, an archive of one, or REPOSITORY:TAG or @DIGEST in a registry
+    #[arg(value_name = "IMAGE")]
+    image: Location,
+    #[command(flatten)]
+    registry: transfer::RegistryArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  ocipack verify web.tar\n  \
+    ocipack verify web.tar --against ghcr.io/me/web:1")]
+struct VerifyArgs {
+    #[command(flatten)]
+    input: Input,
+    /// Fetch this image too and check that the registry holds the very same bytes
+    #[arg(long, value_name = "REF")]
+    against: Option<Reference>,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    registry: transfer::RegistryArgs,
+}
+
 #[derive(Args)]
 struct Output {
     /// How to print the answer
@@ -90,6 +131,7 @@ enum Format {
 #[command(
     group = clap::ArgGroup::new("runtime").required(true),
     after_help = "Examples:\n  ocipack load web.tar --containerd /run/containerd/containerd.sock\n  \
+        ocipack push web.tar ghcr.io/me/web:1 ghcr.io/me/web:latest\n  \
         ocipack load web.tar --containerd /run/k3s/containerd/containerd.sock --ctr '/usr/local/bin/ctr'\n  \
         ocipack load layout/ --docker"
 )]
@@ -127,9 +169,14 @@ pub(crate) fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Build(arguments) => build::run(*arguments).map(|()| ExitCode::SUCCESS),
+        Command::Push(arguments) => transfer::push(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Pull(arguments) => transfer::pull(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Copy(arguments) => transfer::copy(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Digest(input) => digest(&input),
-        Command::Inspect { input, output } => inspect::run(&input.image, output.output),
-        Command::Verify { input, output } => verify(&input, output.output),
+        Command::Inspect { input, output } => inspect::run(&input, output.output),
+        Command::Verify(arguments) => verify(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Unpack(arguments) => unpack::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Load(arguments) => run_load(arguments),
         Command::Completions { shell } => completions(shell),
         Command::Man { command } => man(command.as_deref()),
@@ -142,23 +189,42 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn digest(input: &Input) -> anyhow::Result<ExitCode> {
-    writeln!(io::stdout(), "{}", Source::open(&input.image)?.digest()?)?;
+fn digest(input: &Anywhere) -> anyhow::Result<ExitCode> {
+    let digest = match &input.image {
+        Location::Local(path) => Source::open(path)?.digest()?.to_string(),
+        Location::Remote(reference) => {
+            let registry = Registry::new(input.registry.options())?;
+            let (root, _) = transfer::wait(registry.manifest(reference))??;
+            root.digest().to_string()
+        }
+    };
+    writeln!(io::stdout(), "{digest}")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn verify(input: &Input, format: Format) -> anyhow::Result<ExitCode> {
-    let found = Source::open(&input.image)?.verify();
+fn verify(arguments: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let path = &arguments.input.image;
+    let source = Source::open(path)?;
+    let mut found = source.verify();
+    if let Some(reference) = &arguments.against
+        && found.is_ok()
+    {
+        let registry = Registry::new(arguments.registry.options())?;
+        let telling = Telling::new(false);
+        found = transfer::wait(registry.verify(&source, reference, &telling))??;
+    }
+    let both = match &arguments.against {
+        Some(reference) => format!("{}, {reference}", path.display()),
+        None => path.display().to_string(),
+    };
     let mut stdout = io::stdout();
-    match format {
+    match arguments.output.output {
         Format::Json => writeln!(stdout, "{}", serde_json::to_string_pretty(&found)?)?,
         Format::Text if found.is_ok() => {
             writeln!(
                 stdout,
-                "{}: {} blobs of {} bytes are as they should be",
-                input.image.display(),
-                found.blobs,
-                found.bytes
+                "{both}: {} blobs of {} bytes are as they should be",
+                found.blobs, found.bytes
             )?;
         }
         Format::Text => report(&mut stdout, &found.problems)?,
@@ -167,10 +233,15 @@ fn verify(input: &Input, format: Format) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let count = found.problems.len();
-    complain(&format!(
-        "{} is not what it says ({count} found); build or fetch it again",
-        input.image.display()
-    ));
+    complain(&match &arguments.against {
+        Some(reference) => {
+            format!(
+                "{reference} is not {} ({count} found); push it again",
+                path.display()
+            )
+        }
+        None => format!("{both} is not what it says ({count} found); build or fetch it again"),
+    });
     Ok(ExitCode::from(MISMATCH))
 }
 

@@ -7,18 +7,20 @@ use oci_spec::image::Digest;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-/// Bytes with their content address.
+use crate::content::Content;
+
+/// Content with its address.
 #[derive(Debug, Clone)]
 pub(crate) struct Blob {
     pub(crate) digest: Digest,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) content: Content,
 }
 
 impl Blob {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
         Self {
             digest: finish(Sha256::new_with_prefix(&bytes)),
-            bytes,
+            content: bytes.into(),
         }
     }
 
@@ -30,7 +32,7 @@ impl Blob {
     }
 
     pub(crate) fn size(&self) -> u64 {
-        self.bytes.len() as u64
+        self.content.size()
     }
 }
 
@@ -89,6 +91,13 @@ fn finish(hasher: Sha256) -> Digest {
     Digest::try_from(text).expect("64 hexadecimal digits are a sha256 digest")
 }
 
+/// The digest of all that is left to read.
+pub(crate) fn digest_of(reader: impl Read) -> io::Result<Digest> {
+    let mut reader = Hashing::new(reader);
+    io::copy(&mut reader, &mut io::sink())?;
+    Ok(reader.finish().0)
+}
+
 /// Where a blob lies in a layout (image-layout.md, "Blobs").
 pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.digest())
@@ -113,6 +122,8 @@ mod tests {
     fn json_has_sorted_keys_at_every_depth_and_no_spaces() {
         let document = serde_json::json!({"b": [{"z": 1, "a": "x y"}], "a": null, "B": 0});
         let blob = Blob::json(&document).unwrap();
-        assert_eq!(blob.bytes, br#"{"B":0,"a":null,"b":[{"a":"x y","z":1}]}"#);
+        let mut json = String::new();
+        blob.content.read().read_to_string(&mut json).unwrap();
+        assert_eq!(json, r#"{"B":0,"a":null,"b":[{"a":"x y","z":1}]}"#);
     }
 }

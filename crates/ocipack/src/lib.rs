@@ -28,15 +28,30 @@
 //! ```
 
 mod build;
+mod compression;
+mod content;
+mod diff;
 mod digest;
+mod graph;
 pub mod load;
 mod name;
 mod platform;
 pub mod read;
+mod reference;
+pub mod registry;
+pub mod transfer;
+mod unpack;
 mod write;
 
-pub use build::{BuildError, Built, Epoch, EpochError, ExtraFile, FileMode, ImageSpec};
+pub use build::{
+    BaseError, BaseSpec, BuildError, Built, CargoError, Epoch, EpochError, ExtraFile, FileMode,
+    ImageSpec, cargo_annotations,
+};
+pub use compression::{Compression, CompressionError};
+pub use diff::{Difference, diff};
 pub use name::{Name, NameError};
 pub use oci_spec::image::Digest;
 pub use platform::{Platform, PlatformError};
+pub use reference::{Reference, ReferenceError};
+pub use unpack::{UnpackError, UnpackOptions, Unpacked};
 pub use write::WriteError;

@@ -5,10 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::build::Epoch;
-use crate::digest::blob_path;
 use crate::read::{ReadError, Source, Verification};
-use crate::write::{DOCKER_MANIFEST, Members, docker_manifest, pack};
+use crate::write::Layout;
 
 /// Who takes the image.
 #[derive(Debug, Clone)]
@@ -105,55 +103,19 @@ pub fn load(source: &Source, runtime: &Runtime) -> Result<String, LoadError> {
 
 /// A temporary archive of a verified layout.
 fn pack_layout(source: &Source, runtime: &Runtime) -> Result<tempfile::NamedTempFile, LoadError> {
-    let images = source.images()?;
-    if matches!(runtime, Runtime::Docker) && images.len() != 1 {
+    let layout = Layout::of(source)?;
+    if matches!(runtime, Runtime::Docker) && layout.docker.is_none() {
         return Err(LoadError::SeveralPlatforms {
             path: source.path.clone(),
-            count: images.len(),
+            count: source.images()?.len(),
         });
     }
-    let root = source.root()?.digest().clone();
-    let name = source.name()?.map(str::to_owned);
     let pack = || {
-        let mut paths = vec!["index.json".to_owned(), blob_path(&root)];
-        let mut docker = None;
-        for image in &images {
-            let layers: Vec<_> = image
-                .document
-                .layers()
-                .iter()
-                .map(|layer| layer.digest().clone())
-                .collect();
-            paths
-                .extend([image.manifest.digest(), image.document.config().digest()].map(blob_path));
-            paths.extend(layers.iter().map(blob_path));
-            if images.len() == 1 {
-                docker = Some(docker_manifest(
-                    name.clone(),
-                    image.document.config().digest(),
-                    &layers,
-                )?);
-            }
-        }
-        let mut members = Members::new();
-        for path in paths {
-            let file = source
-                .store
-                .file(&path)?
-                .ok_or_else(|| io::Error::other(format!("{path} is gone")))?;
-            members.insert(path, file);
-        }
-        if let Some(docker) = &docker {
-            members.insert(
-                DOCKER_MANIFEST.into(),
-                (docker.size(), Box::new(&docker.bytes[..])),
-            );
-        }
         let mut archive = tempfile::Builder::new()
             .prefix("ocipack-")
             .suffix(".tar")
             .tempfile()?;
-        pack(members, Epoch::default(), archive.as_file_mut())?;
+        layout.pack(archive.as_file_mut())?;
         Ok(archive)
     };
     pack().map_err(|error| LoadError::Pack {

@@ -10,6 +10,13 @@ mod store;
 mod tape;
 mod verify;
 
+pub(crate) use document::MAX_DOCUMENT;
+pub(crate) use image::{
+    DOCKER_LIST, DOCKER_MANIFEST_TYPE, Image, is_attestation, is_config, is_index, is_manifest,
+    platform,
+};
 pub use inspect::{EntrySummary, ImageSummary, LayerSummary, Summary};
+pub(crate) use layer::{entry_problem, read as read_layer};
 pub use source::{ReadError, Source};
+pub(crate) use tape::{Member, invalid};
 pub use verify::{Problem, Verification};

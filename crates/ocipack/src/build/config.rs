@@ -8,12 +8,10 @@ use crate::platform::Platform;
 /// The distroless images' non-root user.
 const DEFAULT_USER: &str = "65532:65532";
 
-/// The run parameters of a spec, without an entrypoint if it gives none.
+/// The run parameters that a spec gives, checked.
 pub(crate) fn run_parameters(spec: &ImageSpec) -> Result<Config, String> {
     let mut config = Config::default();
-    config.set_user(Some(check_user(
-        spec.user.as_deref().unwrap_or(DEFAULT_USER),
-    )?));
+    config.set_user(spec.user.as_deref().map(check_user).transpose()?);
     config.set_entrypoint(spec.entrypoint.clone());
     config.set_cmd(some_if_any(spec.cmd.clone()));
     let ports: Vec<String> = spec
@@ -62,28 +60,74 @@ pub(crate) fn run_parameters(spec: &ImageSpec) -> Result<Config, String> {
     Ok(config)
 }
 
-/// The configuration of one platform's image with a single layer.
+/// The configuration of one platform's image: the base's, if there is one, with a layer more.
 pub(crate) fn image(
     platform: &Platform,
     run: Config,
+    base: Option<ImageConfiguration>,
     diff_id: &Digest,
     created: &str,
 ) -> Result<ImageConfiguration, oci_spec::OciSpecError> {
-    let mut rootfs = RootFs::default();
-    rootfs.set_diff_ids(vec![diff_id.to_string()]);
     let history = HistoryBuilder::default()
         .created(created)
         .created_by("ocipack build")
         .build()?;
-    let mut config = ImageConfiguration::default();
+    let mut config = base.unwrap_or_else(|| {
+        let mut config = ImageConfiguration::default();
+        config.set_rootfs(RootFs::default());
+        config.set_history(Some(Vec::new()));
+        config
+    });
+    let mut rootfs = config.rootfs().clone();
+    rootfs.diff_ids_mut().push(diff_id.to_string());
+    // A base without a history stays without: one entry for several layers would be wrong.
+    let known = config.history().is_some();
+    let entries = config.history_mut().take().into_iter().flatten();
+    let history = entries.chain([history]).collect();
+    config.set_history(known.then_some(history));
     config.set_created(Some(created.to_owned()));
     config.set_os(Os::Linux);
     config.set_architecture(platform.architecture().into());
     config.set_variant(platform.variant().map(str::to_owned));
     config.set_config(Some(run));
     config.set_rootfs(rootfs);
-    config.set_history(Some(vec![history]));
     Ok(config)
+}
+
+/// The run parameters of a spec over those of its base; without an entrypoint, the binary's path.
+pub(crate) fn over(spec: &Config, base: Option<&Config>, binary: String) -> Config {
+    let mut run = base.cloned().unwrap_or_default();
+    // The base's arguments are for the base's program.
+    run.set_cmd(spec.cmd().clone());
+    let entrypoint = spec.entrypoint().clone();
+    run.set_entrypoint(Some(entrypoint.unwrap_or_else(|| vec![binary])));
+    let user = spec.user().clone().or_else(|| run.user().clone());
+    let user = user.filter(|user| !user.is_empty());
+    run.set_user(Some(user.unwrap_or_else(|| DEFAULT_USER.to_owned())));
+    if let Some(workdir) = spec.working_dir() {
+        run.set_working_dir(Some(workdir.clone()));
+    }
+    if let Some(signal) = spec.stop_signal() {
+        run.set_stop_signal(Some(signal.clone()));
+    }
+    let name = |variable: &str| variable.split('=').next().map(str::to_owned);
+    let mut env = run.env().clone().unwrap_or_default();
+    for variable in spec.env().iter().flatten() {
+        match env.iter_mut().find(|other| name(other) == name(variable)) {
+            Some(other) => other.clone_from(variable),
+            None => env.push(variable.clone()),
+        }
+    }
+    run.set_env(some_if_any(env));
+    let ports = run.exposed_ports().iter().chain(spec.exposed_ports());
+    let mut ports: Vec<String> = ports.flatten().cloned().collect();
+    ports.sort();
+    ports.dedup();
+    run.set_exposed_ports(some_if_any(ports));
+    let mut labels = run.labels().clone().unwrap_or_default();
+    labels.extend(spec.labels().clone().unwrap_or_default());
+    run.set_labels((!labels.is_empty()).then_some(labels));
+    run
 }
 
 fn some_if_any(list: Vec<String>) -> Option<Vec<String>> {

@@ -3,15 +3,21 @@
 
 use object::elf::{self, FileHeader32, FileHeader64, Machine};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
-use object::{Endianness, FileKind};
+use object::{Endianness, FileKind, ReadRef};
 
 use crate::platform::Platform;
 
 /// Refuses bytes that are no program for the platform or, unless allowed, not a static one.
-pub(crate) fn check(data: &[u8], platform: &Platform, allow_dynamic: bool) -> Result<(), String> {
+///
+/// Only headers are read, so `data` may be a file of any size.
+pub(crate) fn check<'a, R: ReadRef<'a>>(
+    data: R,
+    platform: &Platform,
+    allow_dynamic: bool,
+) -> Result<(), String> {
     let (program, bits) = match FileKind::parse(data) {
-        Ok(FileKind::Elf32) => (read::<FileHeader32<Endianness>>(data), 32),
-        Ok(FileKind::Elf64) => (read::<FileHeader64<Endianness>>(data), 64),
+        Ok(FileKind::Elf32) => (read::<FileHeader32<Endianness>, _>(data), 32),
+        Ok(FileKind::Elf64) => (read::<FileHeader64<Endianness>, _>(data), 64),
         _ => {
             return Err(
                 "is not an ELF binary; give the program itself, not a script or an archive".into(),
@@ -48,7 +54,9 @@ struct Program {
     dynamic: bool,
 }
 
-fn read<H: FileHeader<Endian = Endianness>>(data: &[u8]) -> object::Result<Program> {
+fn read<'a, H: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(
+    data: R,
+) -> object::Result<Program> {
     let header = H::parse(data)?;
     let endian = header.endian()?;
     let mut dynamic = false;
@@ -121,23 +129,23 @@ pub(crate) mod tests {
     #[test]
     fn the_machine_must_be_the_platform() {
         let amd64 = Platform::linux_amd64();
-        assert_eq!(check(&static_program(62), &amd64, false), Ok(()));
+        assert_eq!(check(&static_program(62)[..], &amd64, false), Ok(()));
         assert_eq!(
-            check(&static_program(183), &Platform::linux_arm64(), false),
+            check(&static_program(183)[..], &Platform::linux_arm64(), false),
             Ok(())
         );
         assert!(
-            check(&static_program(183), &amd64, false)
+            check(&static_program(183)[..], &amd64, false)
                 .unwrap_err()
                 .contains("is for linux/arm64, not for linux/amd64")
         );
         assert!(
-            check(&static_program(9999), &amd64, true)
+            check(&static_program(9999)[..], &amd64, true)
                 .unwrap_err()
                 .contains("ELF machine 9999")
         );
         assert!(
-            check(b"#!/bin/sh\n", &amd64, false)
+            check(&b"#!/bin/sh\n"[..], &amd64, false)
                 .unwrap_err()
                 .contains("not an ELF binary")
         );
@@ -152,15 +160,19 @@ pub(crate) mod tests {
         let needs = with_segment(2, &[tag(1), tag(0)].concat());
         for file in [&interpreted, &needs] {
             assert!(
-                check(file, &amd64, false)
+                check(&file[..], &amd64, false)
                     .unwrap_err()
                     .contains("dynamically linked")
             );
-            assert_eq!(check(file, &amd64, true), Ok(()));
+            assert_eq!(check(&file[..], &amd64, true), Ok(()));
         }
         // A static-pie: PT_DYNAMIC without DT_NEEDED.
         assert_eq!(
-            check(&with_segment(2, &[tag(5), tag(0)].concat()), &amd64, false),
+            check(
+                &with_segment(2, &[tag(5), tag(0)].concat())[..],
+                &amd64,
+                false
+            ),
             Ok(())
         );
     }

@@ -1,19 +1,19 @@
 //! A tree as layer bytes: a ustar archive whose every header field is fixed, compressed with
-//! a pinned encoder at a pinned level.
+//! a pinned encoder straight to the disk.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
-use flate2::{Compression, GzBuilder};
 use oci_spec::image::Digest;
 use tar::{EntryType, Header};
 
 use super::epoch::Epoch;
 use super::tree::{Node, Tree};
+use crate::compression::Compression;
+use crate::content::{Content, Section};
 use crate::digest::{Blob, Hashing};
 
-const LEVEL: u32 = 9;
-/// RFC 1952: the operating system is unknown.
-const GZIP_OS_UNKNOWN: u8 = 255;
 const DIRECTORY_MODE: u32 = 0o755;
 
 /// A compressed layer and the digest of its uncompressed bytes.
@@ -23,36 +23,55 @@ pub(crate) struct Layer {
     pub(crate) diff_id: Digest,
 }
 
-pub(crate) fn pack(tree: &Tree, epoch: Epoch) -> io::Result<Layer> {
-    // No file name, and mtime 0 whatever the epoch: gzip's header says nothing about the content.
-    let gzip = GzBuilder::new()
-        .mtime(0)
-        .operating_system(GZIP_OS_UNKNOWN)
-        .write(Vec::new(), Compression::new(LEVEL));
-    let mut tar = tar::Builder::new(Hashing::new(gzip));
+/// Packs a tree into a file without a name in `scratch`: it is gone with the process.
+pub(crate) fn pack(
+    tree: &Tree,
+    epoch: Epoch,
+    compression: Compression,
+    scratch: &Path,
+) -> io::Result<Layer> {
+    let file = BufWriter::new(tempfile::tempfile_in(scratch)?);
+    let encoder = compression.encoder(Hashing::new(file))?;
+    let mut tar = tar::Builder::new(Hashing::new(encoder));
     for (path, node) in tree.nodes() {
         match node {
-            Node::Directory => append(&mut tar, &format!("{path}/"), DIRECTORY_MODE, epoch, None)?,
-            Node::File { mode, bytes } => append(&mut tar, path, *mode, epoch, Some(bytes))?,
+            Node::Directory => {
+                let header = header(&format!("{path}/"), DIRECTORY_MODE, None, epoch)?;
+                tar.append(&header, io::empty())?;
+            }
+            Node::File { mode, content } => append(&mut tar, path, *mode, epoch, content)?,
         }
     }
-    let (diff_id, gzip) = tar.into_inner()?.finish();
+    let (diff_id, encoder) = tar.into_inner()?.finish();
+    let (digest, file) = encoder.finish()?.finish();
+    let file: File = file.into_inner().map_err(io::IntoInnerError::into_error)?;
     Ok(Layer {
-        blob: Blob::new(gzip.finish()?),
+        blob: Blob {
+            digest,
+            content: Content::Section(Section::whole(file)?),
+        },
         diff_id,
     })
 }
 
-/// Appends a file, or without bytes a directory, owned by root.
+/// Appends a file, owned by root.
 fn append<W: Write>(
     tar: &mut tar::Builder<W>,
     path: &str,
     mode: u32,
     epoch: Epoch,
-    bytes: Option<&[u8]>,
+    content: &Content,
 ) -> io::Result<()> {
-    let header = header(path, mode, bytes.map(|bytes| bytes.len() as u64), epoch)?;
-    tar.append(&header, bytes.unwrap_or_default())
+    let size = content.size();
+    let mut read = Hashing::new(content.read());
+    tar.append(&header(path, mode, Some(size), epoch)?, &mut read)?;
+    // The next header would lie within the rest that the first one promised.
+    if read.count == size {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "the file for /{path} became shorter while it was read"
+    )))
 }
 
 /// The ustar header of a file of `size` bytes, or without one of a directory.
@@ -79,35 +98,44 @@ pub(crate) fn header(path: &str, mode: u32, size: Option<u64>, epoch: Epoch) -> 
 mod tests {
     use super::*;
 
+    fn pack(tree: &Tree) -> io::Result<Layer> {
+        let epoch = "1700000000".parse().unwrap();
+        super::pack(tree, epoch, Compression::default(), &std::env::temp_dir())
+    }
+
     #[test]
     fn the_gzip_header_tells_nothing() {
         let mut tree = Tree::default();
-        tree.add("/a", 0o644, b"content".to_vec()).unwrap();
-        let layer = pack(&tree, "1700000000".parse().unwrap()).unwrap();
+        tree.add("/a", 0o644, b"content".to_vec().into()).unwrap();
+        let mut start = [0; 10];
+        let layer = pack(&tree).unwrap();
+        layer.blob.content.read_at(&mut start, 0).unwrap();
         // RFC 1952: magic, deflate, no flags, mtime 0, XFL 2 (best), OS 255.
-        assert_eq!(
-            layer.blob.bytes[..10],
-            [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]
-        );
+        assert_eq!(start, [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
     }
 
     #[test]
     fn long_paths_use_the_prefix_and_too_long_ones_are_refused() {
         let mut tree = Tree::default();
-        tree.add(
-            &format!("/{0}/{0}/{1}", "d".repeat(70), "f".repeat(99)),
-            0o644,
-            vec![],
-        )
-        .unwrap();
-        assert!(pack(&tree, Epoch::default()).is_ok());
-        tree.add(&format!("/{}", "f".repeat(101)), 0o644, vec![])
+        let empty = || Vec::new().into();
+        let path = format!("/{0}/{0}/{1}", "d".repeat(70), "f".repeat(99));
+        tree.add(&path, 0o644, empty()).unwrap();
+        assert!(pack(&tree).is_ok());
+        tree.add(&format!("/{}", "f".repeat(101)), 0o644, empty())
             .unwrap();
-        assert!(
-            pack(&tree, Epoch::default())
-                .unwrap_err()
-                .to_string()
-                .contains("does not fit a ustar header")
-        );
+        let error = pack(&tree).unwrap_err().to_string();
+        assert!(error.contains("does not fit a ustar header"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_shrinks_is_noticed() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(4096).unwrap();
+        let mut tree = Tree::default();
+        let section = Section::whole(file.try_clone().unwrap()).unwrap();
+        tree.add("/a", 0o644, Content::Section(section)).unwrap();
+        file.set_len(100).unwrap();
+        let error = pack(&tree).unwrap_err().to_string();
+        assert!(error.contains("/a became shorter"), "{error}");
     }
 }

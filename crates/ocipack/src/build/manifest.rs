@@ -9,15 +9,8 @@ use oci_spec::image::{
     SCHEMA_VERSION,
 };
 
-use crate::digest::Blob;
-use crate::name::Name;
-
 /// What `ctr images import` and k3s take the image's name from.
 pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
-
-pub(crate) fn descriptor(media_type: MediaType, blob: &Blob) -> Descriptor {
-    Descriptor::new(media_type, blob.size(), blob.digest.clone())
-}
 
 pub(crate) fn manifest(
     config: Descriptor,
@@ -45,14 +38,26 @@ pub(crate) fn index(
     index
 }
 
-/// The layout's index.json: one descriptor, with the name if there is one.
-pub(crate) fn layout_index(mut image: Descriptor, name: Option<&Name>) -> ImageIndex {
-    if let Some(name) = name {
-        let names =
-            [ANNOTATION_REF_NAME, CONTAINERD_NAME].map(|key| (key.to_owned(), name.to_string()));
-        image.set_annotations(Some(HashMap::from(names)));
+/// A layout's descriptor of an image under a name, or under none.
+pub(crate) fn named(mut image: Descriptor, name: Option<&str>) -> Descriptor {
+    let mut annotations = image.annotations().clone().unwrap_or_default();
+    for key in [ANNOTATION_REF_NAME, CONTAINERD_NAME] {
+        match name {
+            Some(name) => annotations.insert(key.to_owned(), name.to_owned()),
+            None => annotations.remove(key),
+        };
     }
-    index(vec![image], &BTreeMap::new())
+    image.set_annotations((!annotations.is_empty()).then_some(annotations));
+    image
+}
+
+/// The name that a layout's descriptor gives its image.
+pub(crate) fn name_of(image: &Descriptor) -> Option<&str> {
+    let annotations = image.annotations().as_ref()?;
+    // Other tools put a bare tag into the second.
+    let name = annotations.get(CONTAINERD_NAME);
+    name.or_else(|| annotations.get(ANNOTATION_REF_NAME))
+        .map(String::as_str)
 }
 
 fn some_if_any(annotations: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {

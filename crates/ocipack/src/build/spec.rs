@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::epoch::Epoch;
+use crate::compression::Compression;
 use crate::platform::Platform;
 
 /// The inputs of an image. Fill in what matters and take the rest from `ImageSpec::default()`;
@@ -37,11 +38,32 @@ pub struct ImageSpec {
     pub stop_signal: Option<String>,
     /// Further files.
     pub file: Vec<ExtraFile>,
+    /// The image whose layers lie below; its configuration holds where this spec is silent.
+    pub base: Option<BaseSpec>,
+    /// How the layer is compressed.
+    pub compression: Compression,
     /// Takes binaries that need a loader or libraries, which `file` then has to bring.
     pub allow_dynamic: bool,
     /// The time in every time stamp.
     #[serde(skip)]
     pub epoch: Epoch,
+}
+
+/// A base image on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "PathBuf")]
+pub struct BaseSpec {
+    /// A layout directory or an archive of one.
+    pub path: PathBuf,
+    /// Its name in a registry, which goes into `org.opencontainers.image.base.name`; what the
+    /// layout calls it if not given.
+    pub name: Option<String>,
+}
+
+impl From<PathBuf> for BaseSpec {
+    fn from(path: PathBuf) -> Self {
+        Self { path, name: None }
+    }
 }
 
 /// A file to put into the image.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::content::Content;
+
 /// What lies at a path.
 #[derive(Debug)]
 pub(crate) enum Node {
     Directory,
-    File { mode: u32, bytes: Vec<u8> },
+    File { mode: u32, content: Content },
 }
 
 /// Paths without their leading slash, so that a map's order is the order of the layer.
@@ -17,7 +19,7 @@ pub(crate) struct Tree {
 
 impl Tree {
     /// Adds a file and its parent directories; `path` is absolute.
-    pub(crate) fn add(&mut self, path: &str, mode: u32, bytes: Vec<u8>) -> Result<(), String> {
+    pub(crate) fn add(&mut self, path: &str, mode: u32, content: Content) -> Result<(), String> {
         let relative = check_path(path)?;
         for (slash, _) in relative.match_indices('/') {
             let parent = &relative[..slash];
@@ -35,7 +37,7 @@ impl Tree {
             ));
         }
         self.nodes
-            .insert(relative.to_owned(), Node::File { mode, bytes });
+            .insert(relative.to_owned(), Node::File { mode, content });
         Ok(())
     }
 
@@ -72,9 +74,9 @@ mod tests {
     #[test]
     fn parents_come_first_and_once() {
         let mut tree = Tree::default();
-        tree.add("/etc/b/c", 0o644, vec![]).unwrap();
-        tree.add("/bin/a", 0o755, vec![]).unwrap();
-        tree.add("/etc/a", 0o644, vec![]).unwrap();
+        tree.add("/etc/b/c", 0o644, Vec::new().into()).unwrap();
+        tree.add("/bin/a", 0o755, Vec::new().into()).unwrap();
+        tree.add("/etc/a", 0o644, Vec::new().into()).unwrap();
         let paths: Vec<&str> = tree.nodes().map(|(path, _)| path).collect();
         assert_eq!(paths, ["bin", "bin/a", "etc", "etc/a", "etc/b", "etc/b/c"]);
     }
@@ -82,12 +84,15 @@ mod tests {
     #[test]
     fn collisions_and_odd_paths_are_refused() {
         let mut tree = Tree::default();
-        tree.add("/a/b", 0o644, vec![]).unwrap();
+        tree.add("/a/b", 0o644, Vec::new().into()).unwrap();
         for bad in [
             "/a/b", "/a", "/a/b/c", "/", "", "a", "/x/../y", "/x//y", "/x/", "/x/.", "/x\ny",
             "/.wh.a",
         ] {
-            assert!(tree.add(bad, 0o644, vec![]).is_err(), "{bad:?} was taken");
+            assert!(
+                tree.add(bad, 0o644, Vec::new().into()).is_err(),
+                "{bad:?} was taken"
+            );
         }
     }
 }

@@ -6,8 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use ocipack::{ExtraFile, ImageSpec, Platform};
+use ocipack::registry::Options;
+use ocipack::transfer::Location;
+use ocipack::{
+    BaseSpec, Compression, ExtraFile, ImageSpec, Platform, Reference, cargo_annotations,
+};
 
+use super::transfer::{self, Fetched, RegistryArgs};
+
+/// <https://github.com/opencontainers/image-spec/blob/main/annotations.md>
+const REVISION: &str = "org.opencontainers.image.revision";
 const EXAMPLES: &str = "Examples:
   ocipack build --binary linux/amd64=target/server --name web:1 --port 5000 -o web.tar
   ocipack build --binary linux/amd64=a/server --binary linux/arm64=b/server --name ghcr.io/me/web:1 -o layout/
@@ -69,18 +77,36 @@ pub(crate) struct BuildArgs {
     /// A further file, with mode 0644 if none is given [repeatable]
     #[arg(long, value_name = "SRC:DEST[:MODE]", value_parser = parse_file)]
     file: Vec<ExtraFile>,
+    /// How the layer is compressed: none, gzip[:0-9] or zstd[:1-19] [default: gzip:9]
+    #[arg(long, value_name = "FORMAT[:LEVEL]")]
+    compression: Option<Compression>,
+    /// The image below: a layout, an archive, or REPO@DIGEST in a registry
+    #[arg(long, value_name = "IMAGE")]
+    base: Option<PathBuf>,
+    /// Annotate with the version, source and licences that a Cargo.toml gives
+    #[arg(long, value_name = "PATH")]
+    cargo_manifest: Option<PathBuf>,
+    /// Annotate with the source's revision, such as a commit
+    #[arg(long, value_name = "REV")]
+    revision: Option<String>,
     /// Take dynamically linked binaries too
     #[arg(long)]
     allow_dynamic: bool,
     /// Where to write: FILE.tar for an archive, anything else for a layout directory
     #[arg(short, long, value_name = "DIR|FILE.tar")]
     output: PathBuf,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 pub(crate) fn run(arguments: BuildArgs) -> anyhow::Result<()> {
     let output = arguments.output.clone();
-    let spec = spec(arguments)?;
-    let built = spec.build()?;
+    let options = arguments.registry.options();
+    let mut spec = spec(arguments)?;
+    // Its layers stay readable when the directory is gone again.
+    let fetch = |base| fetch_base(base, options);
+    let _fetched = spec.base.as_mut().map(fetch).transpose()?;
+    let built = spec.build_in(scratch(&output))?;
     if output
         .extension()
         .is_some_and(|extension| extension == "tar")
@@ -102,6 +128,37 @@ pub(crate) fn run(arguments: BuildArgs) -> anyhow::Result<()> {
     );
     writeln!(io::stdout(), "{}", built.digest())?;
     Ok(())
+}
+
+/// The name of a base image that is in a registry.
+fn registry_name(base: &BaseSpec) -> Option<Reference> {
+    base.path.to_str()?.parse().ok()
+}
+
+/// Brings a base image from its registry.
+fn fetch_base(base: &mut BaseSpec, options: Options) -> anyhow::Result<Option<Fetched>> {
+    let Some(reference) = registry_name(base) else {
+        return Ok(None);
+    };
+    if reference.digest().is_none() {
+        bail!(
+            "base image {reference} can change under its tag; give its digest, as in {}@$(ocipack digest {reference})",
+            format_args!("{}/{}", reference.registry(), reference.repository())
+        );
+    }
+    let name = reference.to_string();
+    let fetched = transfer::fetch(&Location::Remote(reference), options)?;
+    base.path.clone_from(&fetched.path);
+    base.name = Some(name);
+    Ok(Some(fetched))
+}
+
+/// Where the layers lie until they are written: on the disk that the image goes to.
+fn scratch(output: &Path) -> &Path {
+    let mut place = output.ancestors().skip(1);
+    place
+        .find(|folder| folder.is_dir())
+        .unwrap_or(Path::new("."))
 }
 
 fn spec(arguments: BuildArgs) -> anyhow::Result<ImageSpec> {
@@ -130,7 +187,18 @@ fn spec(arguments: BuildArgs) -> anyhow::Result<ImageSpec> {
     spec.user = arguments.user.or(spec.user);
     spec.port.extend(arguments.port);
     spec.label.extend(arguments.label);
+    if let Some(manifest) = &arguments.cargo_manifest {
+        for (key, value) in cargo_annotations(manifest)? {
+            // What the file or a flag says outright counts more.
+            spec.annotation.entry(key).or_insert(value);
+        }
+    }
+    if let Some(revision) = arguments.revision {
+        spec.annotation.insert(REVISION.to_owned(), revision);
+    }
     spec.annotation.extend(arguments.annotation);
+    spec.base = arguments.base.map(BaseSpec::from).or(spec.base);
+    spec.compression = arguments.compression.unwrap_or(spec.compression);
     spec.workdir = arguments.workdir.or(spec.workdir);
     spec.stop_signal = arguments.stop_signal.or(spec.stop_signal);
     spec.file.extend(arguments.file);
@@ -156,6 +224,11 @@ fn read_config(path: &Path) -> anyhow::Result<ImageSpec> {
         )
     })?;
     let directory = path.parent().unwrap_or(Path::new(""));
+    if let Some(base) = &mut spec.base
+        && registry_name(base).is_none()
+    {
+        base.path = directory.join(&base.path);
+    }
     for binary in spec.binary.values_mut() {
         *binary = directory.join(&binary);
     }

@@ -2,15 +2,22 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 
 use ocipack::read::{ImageSummary, Source, Summary};
+use ocipack::registry::Registry;
+use ocipack::transfer::Location;
 
-use super::{Format, printable};
+use super::{Anywhere, Format, printable, transfer};
 
-pub(crate) fn run(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
-    let summary = Source::open(path)?.inspect()?;
+pub(crate) fn run(input: &Anywhere, format: Format) -> anyhow::Result<ExitCode> {
+    let summary = match &input.image {
+        Location::Local(path) => Source::open(path)?.inspect()?,
+        Location::Remote(reference) => {
+            let registry = Registry::new(input.registry.options())?;
+            transfer::wait(registry.inspect(reference))??
+        }
+    };
     match format {
         Format::Json => writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&summary)?)?,
         Format::Text => {
@@ -47,12 +54,15 @@ fn image_text(out: &mut String, image: &ImageSummary) -> anyhow::Result<()> {
     }
     for layer in &image.layers {
         writeln!(out, "  layer     {}", layer.digest)?;
+        let uncompressed = layer.uncompressed_size;
+        let uncompressed =
+            uncompressed.map_or_else(String::new, |size| format!(" {size} uncompressed,"));
         writeln!(
             out,
-            "    {} bytes, {} uncompressed, {}",
-            layer.size, layer.uncompressed_size, layer.media_type
+            "    {} bytes,{uncompressed} {}",
+            layer.size, layer.media_type
         )?;
-        for entry in &layer.entries {
+        for entry in layer.entries.iter().flatten() {
             let target = entry
                 .target
                 .as_ref()

@@ -2,11 +2,18 @@
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType};
 
-use super::document::read_document;
+use super::document::{open_blob, read_bytes, read_document};
 use super::source::{ReadError, Source};
+use crate::content::Section;
 
 /// Platforms of one image.
 const MAX_IMAGES: usize = 256;
+/// Docker's forms of the documents, which registries still hold
+/// (<https://distribution.github.io/distribution/spec/manifest-v2-2/>).
+pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+pub(crate) const DOCKER_MANIFEST_TYPE: &str =
+    "application/vnd.docker.distribution.manifest.v2+json";
+pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 /// One platform's documents.
 pub(crate) struct Image {
@@ -15,19 +22,28 @@ pub(crate) struct Image {
     pub(crate) config: ImageConfiguration,
 }
 
+impl Image {
+    /// `os/architecture[/variant]`.
+    pub(crate) fn platform(&self) -> String {
+        platform(&self.config)
+    }
+}
+
 impl Source {
     /// The documents of every platform of the one image.
     pub(crate) fn images(&self) -> Result<Vec<Image>, ReadError> {
         let root = self.root()?;
-        let manifests = match root.media_type() {
-            MediaType::ImageIndex => self.document::<ImageIndex>(root)?.manifests().clone(),
-            _ => vec![root.clone()],
+        let manifests = if is_index(root.media_type()) {
+            self.document::<ImageIndex>(root)?.manifests().clone()
+        } else {
+            vec![root.clone()]
         };
         if manifests.len() > MAX_IMAGES {
             return Err(self.damaged(format!("{} platforms, over {MAX_IMAGES}", manifests.len())));
         }
         manifests
             .into_iter()
+            .filter(|manifest| !is_attestation(manifest))
             .map(|manifest| {
                 let document: ImageManifest = self.document(&manifest)?;
                 let config = self.document(document.config())?;
@@ -40,6 +56,18 @@ impl Source {
             .collect()
     }
 
+    /// A blob of the promised size; its bytes are not checked yet.
+    pub(crate) fn section(&self, descriptor: &Descriptor) -> Result<Section, ReadError> {
+        open_blob(&self.store, descriptor)
+            .map_err(|problem| self.damaged(format!("blob {} {problem}", descriptor.digest())))
+    }
+
+    /// A document's bytes, checked.
+    pub(crate) fn bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, ReadError> {
+        read_bytes(&self.store, descriptor)
+            .map_err(|problem| self.damaged(format!("blob {} {problem}", descriptor.digest())))
+    }
+
     fn document<T: serde::de::DeserializeOwned>(
         &self,
         descriptor: &Descriptor,
@@ -47,6 +75,28 @@ impl Source {
         read_document(&self.store, descriptor)
             .map_err(|problem| self.damaged(format!("blob {} {problem}", descriptor.digest())))
     }
+}
+
+pub(crate) fn is_index(media_type: &MediaType) -> bool {
+    *media_type == MediaType::ImageIndex || media_type.as_ref() == DOCKER_LIST
+}
+
+pub(crate) fn is_manifest(media_type: &MediaType) -> bool {
+    *media_type == MediaType::ImageManifest || media_type.as_ref() == DOCKER_MANIFEST_TYPE
+}
+
+/// Whether it is the configuration of something that runs, not of an artifact.
+pub(crate) fn is_config(media_type: &MediaType) -> bool {
+    *media_type == MediaType::ImageConfig || media_type.as_ref() == DOCKER_CONFIG
+}
+
+/// Whether a descriptor is of a statement about an image, not of an image
+/// (<https://docs.docker.com/build/metadata/attestations/attestation-storage/>).
+pub(crate) fn is_attestation(descriptor: &Descriptor) -> bool {
+    descriptor
+        .annotations()
+        .as_ref()
+        .is_some_and(|annotations| annotations.contains_key("vnd.docker.reference.type"))
 }
 
 /// `os/architecture[/variant]` of a configuration.

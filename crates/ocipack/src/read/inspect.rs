@@ -8,6 +8,7 @@ use super::image::{Image, platform};
 use super::layer;
 use super::source::{ReadError, Source};
 use super::tape::Member;
+use crate::compression::Format;
 
 /// Entries listed of one layer; further ones are counted.
 const MAX_LISTED: usize = 10_000;
@@ -50,10 +51,12 @@ pub struct LayerSummary {
     pub media_type: String,
     /// Bytes as stored.
     pub size: u64,
-    /// Bytes uncompressed.
-    pub uncompressed_size: u64,
-    /// The first entries, in their order.
-    pub entries: Vec<EntrySummary>,
+    /// Bytes uncompressed; only known of a layer that is on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncompressed_size: Option<u64>,
+    /// The first entries, in their order; only of a layer that is on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<EntrySummary>>,
     /// How many more there are.
     pub entries_omitted: u64,
 }
@@ -92,10 +95,10 @@ fn summarize(source: &Source, image: &Image) -> Result<ImageSummary, ReadError> 
     for descriptor in image.document.layers() {
         let damaged =
             |problem: String| source.damaged(format!("layer {} {problem}", descriptor.digest()));
-        let gzip = layer::is_gzip(descriptor.media_type()).map_err(damaged)?;
+        let format = Format::of(descriptor.media_type()).map_err(damaged)?;
         let blob = open_blob(&source.store, descriptor).map_err(damaged)?;
         let (mut entries, mut entries_omitted) = (Vec::new(), 0);
-        let content = layer::read(blob, gzip, |member| {
+        let content = layer::read(blob, format, |member, _| {
             if entries.len() < MAX_LISTED {
                 entries.push(entry(member));
             } else {
@@ -110,8 +113,8 @@ fn summarize(source: &Source, image: &Image) -> Result<ImageSummary, ReadError> 
             digest: descriptor.digest().to_string(),
             media_type: descriptor.media_type().to_string(),
             size: descriptor.size(),
-            uncompressed_size,
-            entries,
+            uncompressed_size: Some(uncompressed_size),
+            entries: Some(entries),
             entries_omitted,
         });
     }

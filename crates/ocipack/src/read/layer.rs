@@ -2,13 +2,13 @@
 
 use std::io::{self, Read};
 
-use flate2::read::MultiGzDecoder;
-use oci_spec::image::{Digest, MediaType};
+use oci_spec::image::Digest;
 
 use super::tape::{self, Member, invalid};
+use crate::compression::Format;
 use crate::digest::Hashing;
 
-/// Uncompressed bytes of one layer: far above any image, far below what a gzip bomb can claim.
+/// Uncompressed bytes of one layer: far above any image, far below what a bomb can claim.
 const MAX_UNCOMPRESSED: u64 = 16 * 1024 * 1024 * 1024;
 
 /// What a pass over a layer found.
@@ -19,32 +19,19 @@ pub(crate) struct LayerContent {
     pub(crate) uncompressed: io::Result<(Digest, u64)>,
 }
 
-/// How a layer is stored; an error names a media type that is not known.
-pub(crate) fn is_gzip(media_type: &MediaType) -> Result<bool, String> {
-    match media_type {
-        MediaType::ImageLayer => Ok(false),
-        MediaType::ImageLayerGzip => Ok(true),
-        other => Err(format!(
-            "has media type {other}, not a tar or tar+gzip layer"
-        )),
-    }
-}
-
 /// Reads a layer to its end, showing each entry to `visit`.
 ///
 /// # Errors
 /// The stored bytes cannot be read.
 pub(crate) fn read(
     blob: impl Read,
-    gzip: bool,
-    visit: impl FnMut(Member) -> io::Result<()>,
+    format: Format,
+    visit: impl FnMut(Member, &mut dyn Read) -> io::Result<()>,
 ) -> io::Result<LayerContent> {
     let mut stored = Hashing::new(blob);
-    let uncompressed = if gzip {
-        read_tar(MultiGzDecoder::new(&mut stored), visit)
-    } else {
-        read_tar(&mut stored, visit)
-    };
+    let uncompressed = format
+        .decoder(&mut stored)
+        .and_then(|plain| read_tar(plain, visit));
     // Whatever a broken tar left unread: the digest is over all of it.
     io::copy(&mut stored, &mut io::sink())?;
     Ok(LayerContent {
@@ -55,7 +42,7 @@ pub(crate) fn read(
 
 fn read_tar(
     plain: impl Read,
-    visit: impl FnMut(Member) -> io::Result<()>,
+    visit: impl FnMut(Member, &mut dyn Read) -> io::Result<()>,
 ) -> io::Result<(Digest, u64)> {
     let mut plain = Hashing::new(plain.take(MAX_UNCOMPRESSED));
     tape::walk(tar::Archive::new(&mut plain).entries()?, visit)?;
@@ -130,6 +117,9 @@ mod tests {
             link,
             kind,
             mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: "0".into(),
             size: 0,
             position: 0,
         })

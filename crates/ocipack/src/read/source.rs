@@ -3,14 +3,14 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use oci_spec::image::{ANNOTATION_REF_NAME, Descriptor, Digest, ImageIndex, OciLayout};
+use oci_spec::image::{Descriptor, Digest, ImageIndex, OciLayout};
 use serde::de::DeserializeOwned;
 
 use super::document::MAX_DOCUMENT;
 use super::inspect::{self, Summary};
 use super::store::Store;
 use super::verify::{self, Verification};
-use crate::build::CONTAINERD_NAME;
+use crate::build::name_of;
 
 /// Why a layout or archive cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -107,14 +107,7 @@ impl Source {
     /// # Errors
     /// There are several images, or none.
     pub fn name(&self) -> Result<Option<&str>, ReadError> {
-        let annotations = self.root()?.annotations().as_ref();
-        let name = |key| {
-            annotations
-                .and_then(|annotations| annotations.get(key))
-                .map(String::as_str)
-        };
-        // Other tools put a bare tag into the second.
-        Ok(name(CONTAINERD_NAME).or_else(|| name(ANNOTATION_REF_NAME)))
+        Ok(name_of(self.root()?))
     }
 
     /// Checks every object that can be reached from index.json.
@@ -157,17 +150,19 @@ impl Source {
 
 /// A JSON file beside the blobs, which has no descriptor to be checked against.
 pub(crate) fn top_file<T: DeserializeOwned>(store: &Store, name: &str) -> Result<T, String> {
-    let (size, content) = match store.file(name) {
+    let mut content = match store.file(name) {
         Err(error) => return Err(format!("{name} cannot be read: {error}")),
         Ok(None) => return Err(format!("it has no {name}")),
         Ok(Some(file)) => file,
     };
-    if size > MAX_DOCUMENT {
-        return Err(format!("{name} is {size} bytes long, over {MAX_DOCUMENT}"));
+    if content.size > MAX_DOCUMENT {
+        return Err(format!(
+            "{name} is {} bytes long, over {MAX_DOCUMENT}",
+            content.size
+        ));
     }
     let mut bytes = Vec::new();
     content
-        .take(MAX_DOCUMENT)
         .read_to_end(&mut bytes)
         .map_err(|error| format!("{name} cannot be read: {error}"))?;
     serde_json::from_slice(&bytes).map_err(|error| format!("{name} is malformed: {error}"))

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::tape::{self, Member, invalid};
+use crate::content::Section;
 
 /// Names that a layout's files can have; an archive's other members do not matter.
 const TOP_FILES: [&str; 3] = ["oci-layout", "index.json", crate::write::DOCKER_MANIFEST];
@@ -14,16 +16,7 @@ const BLOBS: &str = "blobs/";
 
 pub(crate) enum Store {
     Directory(PathBuf),
-    Archive {
-        file: File,
-        sections: BTreeMap<String, Section>,
-    },
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Section {
-    position: u64,
-    size: u64,
+    Archive { sections: BTreeMap<String, Section> },
 }
 
 impl Store {
@@ -38,13 +31,12 @@ impl Store {
                 "it is a device or a pipe; give a file",
             ));
         }
-        let file = File::open(path)?;
-        let sections = sections(&file)?;
-        Ok(Self::Archive { file, sections })
+        let sections = sections(&Arc::new(File::open(path)?))?;
+        Ok(Self::Archive { sections })
     }
 
-    /// A file's size in bytes and its content; `None` if there is no such file.
-    pub(crate) fn file(&self, path: &str) -> io::Result<Option<(u64, Box<dyn Read + '_>)>> {
+    /// A file; `None` if there is no such file.
+    pub(crate) fn file(&self, path: &str) -> io::Result<Option<Section>> {
         match self {
             Self::Directory(directory) => {
                 let file = match File::open(directory.join(path)) {
@@ -52,27 +44,18 @@ impl Store {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                     Err(error) => return Err(error),
                 };
-                let metadata = file.metadata()?;
-                if !metadata.is_file() {
+                if !file.metadata()?.is_file() {
                     return Err(invalid(format!("{path} is not a file")));
                 }
-                Ok(Some((metadata.len(), Box::new(file))))
+                Section::whole(file).map(Some)
             }
-            Self::Archive { file, sections } => Ok(sections.get(path).map(|section| {
-                (
-                    section.size,
-                    Box::new(SectionReader {
-                        file,
-                        section: *section,
-                    }) as Box<dyn Read>,
-                )
-            })),
+            Self::Archive { sections } => Ok(sections.get(path).cloned()),
         }
     }
 }
 
 /// Finds the layout's files in an archive. Contents are skipped, not read.
-fn sections(file: &File) -> io::Result<BTreeMap<String, Section>> {
+fn sections(file: &Arc<File>) -> io::Result<BTreeMap<String, Section>> {
     let length = file.metadata()?.len();
     let mut magic = [0; 2];
     if file.read_at(&mut magic, 0)? == 2 && magic == [0x1f, 0x8b] {
@@ -82,8 +65,8 @@ fn sections(file: &File) -> io::Result<BTreeMap<String, Section>> {
         ));
     }
     let mut sections = BTreeMap::new();
-    let mut archive = tar::Archive::new(file);
-    tape::walk(archive.entries_with_seek()?, |member| {
+    let mut archive = tar::Archive::new(file.as_ref());
+    tape::walk(archive.entries_with_seek()?, |member, _| {
         let Member {
             path,
             kind,
@@ -104,7 +87,10 @@ fn sections(file: &File) -> io::Result<BTreeMap<String, Section>> {
         }
         // Readers disagree which of the two counts.
         if sections
-            .insert(path.to_owned(), Section { position, size })
+            .insert(
+                path.to_owned(),
+                Section::new(Arc::clone(file), position, size),
+            )
             .is_some()
         {
             return Err(invalid(format!("{path} is in it twice")));
@@ -112,24 +98,4 @@ fn sections(file: &File) -> io::Result<BTreeMap<String, Section>> {
         Ok(())
     })?;
     Ok(sections)
-}
-
-/// Reads a part of a file without moving the file's own position.
-struct SectionReader<'a> {
-    file: &'a File,
-    section: Section,
-}
-
-impl Read for SectionReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer
-            .len()
-            .min(usize::try_from(self.section.size).unwrap_or(usize::MAX));
-        let read = self
-            .file
-            .read_at(&mut buffer[..wanted], self.section.position)?;
-        self.section.position += read as u64;
-        self.section.size -= read as u64;
-        Ok(read)
-    }
 }

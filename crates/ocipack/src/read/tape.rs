@@ -21,15 +21,19 @@ pub(crate) struct Member {
     pub(crate) link: Option<String>,
     pub(crate) kind: EntryType,
     pub(crate) mode: u32,
+    pub(crate) uid: u64,
+    pub(crate) gid: u64,
+    /// Seconds since 1970, with whatever fraction an extended header gives.
+    pub(crate) mtime: String,
     pub(crate) size: u64,
     /// Where its content starts, in bytes from the archive's start.
     pub(crate) position: u64,
 }
 
-/// Calls `visit` for each member in turn.
+/// Calls `visit` for each member in turn, with its content.
 pub(crate) fn walk<R: Read>(
     entries: tar::Entries<'_, R>,
-    mut visit: impl FnMut(Member) -> io::Result<()>,
+    mut visit: impl FnMut(Member, &mut dyn Read) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut extended = Extended::default();
     for (number, entry) in entries.raw(true).enumerate() {
@@ -47,14 +51,21 @@ pub(crate) fn walk<R: Read>(
         let link = found
             .link
             .or_else(|| header.link_name_bytes().map(|link| link.to_vec()));
-        visit(Member {
+        let member = Member {
             path: text(&found.path.unwrap_or_else(|| header.path_bytes().to_vec()))?,
             link: link.as_deref().map(text).transpose()?,
             kind,
             mode: header.mode()?,
+            // Where these are blank, every reader takes them for 0.
+            uid: found.uid.or(header.uid().ok()).unwrap_or(0),
+            gid: found.gid.or(header.gid().ok()).unwrap_or(0),
+            mtime: found
+                .mtime
+                .unwrap_or_else(|| header.mtime().unwrap_or(0).to_string()),
             size: entry.size(),
             position: entry.raw_file_position(),
-        })?;
+        };
+        visit(member, &mut entry)?;
     }
     Ok(())
 }
@@ -64,6 +75,9 @@ pub(crate) fn walk<R: Read>(
 struct Extended {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
+    uid: Option<u64>,
+    gid: Option<u64>,
+    mtime: Option<String>,
 }
 
 impl Extended {
@@ -85,6 +99,9 @@ impl Extended {
                         b"path" => self.path = Some(extension.value_bytes().to_vec()),
                         b"linkpath" => self.link = Some(extension.value_bytes().to_vec()),
                         // Readers disagree where such a member ends.
+                        b"uid" => self.uid = Some(number(extension.value_bytes())?),
+                        b"gid" => self.gid = Some(number(extension.value_bytes())?),
+                        b"mtime" => self.mtime = Some(text(extension.value_bytes())?),
                         b"size" => {
                             return Err(invalid(
                                 "a member whose size is in an extended header".into(),
@@ -111,6 +128,16 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+fn number(value: &[u8]) -> io::Result<u64> {
+    let number = std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    number.ok_or_else(|| {
+        let value = String::from_utf8_lossy(value);
+        invalid(format!("an extended header with the owner {value:?}"))
+    })
+}
+
 fn text(path: &[u8]) -> io::Result<String> {
     if path.len() > MAX_PATH {
         return Err(invalid(format!(
@@ -131,7 +158,7 @@ mod tests {
 
     fn paths(bytes: &[u8]) -> io::Result<Vec<String>> {
         let mut paths = Vec::new();
-        walk(tar::Archive::new(bytes).entries()?, |member| {
+        walk(tar::Archive::new(bytes).entries()?, |member, _| {
             paths.push(member.path);
             Ok(())
         })?;

@@ -9,10 +9,11 @@ use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest,
 use serde::{Deserialize, Serialize};
 
 use super::document::{open_blob, read_document};
-use super::image::platform;
+use super::image::{is_attestation, is_config, is_index, is_manifest, platform};
 use super::layer;
 use super::source::{Source, top_file};
-use crate::digest::blob_path;
+use crate::compression::Format;
+use crate::digest::{blob_path, digest_of};
 use crate::write::DOCKER_MANIFEST;
 
 /// Findings listed: a hostile image must not fill memory with them.
@@ -61,7 +62,7 @@ pub(super) fn verify(source: &Source) -> Verification {
         seen: HashSet::new(),
         docker_forms: HashSet::new(),
     };
-    verifier.index("index.json", &source.index, 0);
+    verifier.index("index.json", &source.index, &MediaType::ImageIndex, 0);
     verifier.docker_manifest();
     verifier.found
 }
@@ -76,27 +77,27 @@ struct Verifier<'a> {
 }
 
 impl Verifier<'_> {
-    fn index(&mut self, object: &str, index: &ImageIndex, depth: usize) {
+    fn index(&mut self, object: &str, index: &ImageIndex, media_type: &MediaType, depth: usize) {
         self.header(
             object,
             index.schema_version(),
             index.media_type().as_ref(),
-            &MediaType::ImageIndex,
+            media_type,
         );
         if index.manifests().is_empty() {
             self.problem(object, "lists no image");
         }
         for descriptor in index.manifests() {
             match descriptor.media_type() {
-                MediaType::ImageIndex => {
+                index if is_index(index) => {
                     let object = format!("image index {}", descriptor.digest());
                     if depth >= MAX_DEPTH {
                         self.problem(&object, "is an index in an index in an index, too deep");
                     } else if let Some(index) = self.document::<ImageIndex>(&object, descriptor) {
-                        self.index(&object, &index, depth + 1);
+                        self.index(&object, &index, descriptor.media_type(), depth + 1);
                     }
                 }
-                MediaType::ImageManifest => self.manifest(descriptor),
+                manifest if is_manifest(manifest) => self.manifest(descriptor),
                 other => {
                     let problem = format!(
                         "lists {} of media type {other}, not an image",
@@ -117,14 +118,14 @@ impl Verifier<'_> {
             &object,
             manifest.schema_version(),
             manifest.media_type().as_ref(),
-            &MediaType::ImageManifest,
+            descriptor.media_type(),
         );
-        if *manifest.config().media_type() != MediaType::ImageConfig {
-            let problem = format!(
-                "has a configuration of media type {}",
-                manifest.config().media_type()
-            );
-            return self.problem(&object, problem);
+        if !is_config(manifest.config().media_type()) || is_attestation(descriptor) {
+            // An artifact: what its blobs are is its own affair, that they are there is not.
+            for blob in manifest.layers().iter().chain([manifest.config()]) {
+                self.opaque(blob);
+            }
+            return;
         }
         self.docker_forms.insert((
             blob_path(manifest.config().digest()),
@@ -172,19 +173,34 @@ impl Verifier<'_> {
         }
     }
 
+    fn opaque(&mut self, descriptor: &Descriptor) {
+        let object = format!("blob {}", descriptor.digest());
+        if !self.first_sight(descriptor, "") {
+            return;
+        }
+        match open_blob(&self.source.store, descriptor).map(digest_of) {
+            Err(problem) => self.problem(&object, problem),
+            Ok(Err(error)) => self.problem(&object, format!("cannot be read: {error}")),
+            Ok(Ok(found)) if found != *descriptor.digest() => {
+                self.problem(&object, format!("has the content of {found}"));
+            }
+            Ok(Ok(_)) => {}
+        }
+    }
+
     fn layer(&mut self, descriptor: &Descriptor, diff_id: Option<&str>) {
         let object = format!("layer {}", descriptor.digest());
         if !self.first_sight(descriptor, diff_id.unwrap_or_default()) {
             return;
         }
-        let opened = layer::is_gzip(descriptor.media_type())
-            .and_then(|gzip| Ok((gzip, open_blob(&self.source.store, descriptor)?)));
-        let (gzip, blob) = match opened {
+        let opened = Format::of(descriptor.media_type())
+            .and_then(|format| Ok((format, open_blob(&self.source.store, descriptor)?)));
+        let (format, blob) = match opened {
             Ok(opened) => opened,
             Err(problem) => return self.problem(&object, problem),
         };
         let mut entry_problems = Vec::new();
-        let content = layer::read(blob, gzip, |member| {
+        let content = layer::read(blob, format, |member, _| {
             if let Some(problem) = layer::entry_problem(&member)
                 && entry_problems.len() < MAX_PROBLEMS
             {

@@ -3,70 +3,53 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use oci_spec::image::Digest;
 use serde_json::json;
 
-use super::{OCI_LAYOUT, OUTPUT_MODE, WriteError, parent, persist, temporary};
-use crate::build::{Built, Epoch, header};
-use crate::digest::{Blob, blob_path};
+use super::{DockerImage, Layout, OCI_LAYOUT, OUTPUT_MODE, WriteError, parent, persist, temporary};
+use crate::build::header;
+use crate::content::Content;
+use crate::digest::{Blob, Hashing, blob_path};
 use crate::read::Source;
 
 pub(crate) const DOCKER_MANIFEST: &str = "manifest.json";
 const DIRECTORY_MODE: u32 = 0o755;
 
-/// The members of an archive by path: their size in bytes and their content.
-pub(crate) type Members<'a> = BTreeMap<String, (u64, Box<dyn Read + 'a>)>;
-
-pub(super) fn write(built: &Built, file: &Path) -> Result<(), WriteError> {
+pub(super) fn write(layout: &Layout, file: &Path) -> Result<(), WriteError> {
     check_target(file)?;
     let write = || {
-        let docker = match &built.images[..] {
-            [image] => {
-                let name = built.name.as_ref().map(ToString::to_string);
-                Some(docker_manifest(name, &image.config, &image.layers)?)
-            }
-            // It has no place for platforms.
-            _ => None,
-        };
-        let mut members = Members::new();
-        for blob in built.blobs.values() {
-            add_bytes(&mut members, blob_path(&blob.digest), &blob.bytes);
-        }
-        if let Some(docker) = &docker {
-            add_bytes(&mut members, DOCKER_MANIFEST.into(), &docker.bytes);
-        }
-        add_bytes(&mut members, "index.json".into(), &built.index.bytes);
         let mut temporary = temporary(parent(file))?;
-        pack(members, built.epoch, temporary.as_file_mut())?;
+        pack(layout, temporary.as_file_mut())?;
         persist(temporary, file)
     };
     write().map_err(|source| WriteError::io(file, source))
 }
 
-fn add_bytes<'a>(members: &mut Members<'a>, path: String, bytes: &'a [u8]) {
-    members.insert(path, (bytes.len() as u64, Box::new(bytes)));
-}
+/// Writes the archive's members and the directories of the blobs as a tar.
+pub(super) fn pack(layout: &Layout, file: &mut File) -> io::Result<()> {
+    let mut members: BTreeMap<String, Content> = BTreeMap::new();
+    for blob in layout.blobs.0.values() {
+        members.insert(blob_path(&blob.digest), blob.content.clone());
+    }
+    if let Some(image) = &layout.docker {
+        let manifest = docker_manifest(layout.name(), image)?;
+        members.insert(DOCKER_MANIFEST.into(), manifest.content);
+    }
+    members.insert("index.json".into(), layout.index()?.content);
+    members.insert("oci-layout".into(), OCI_LAYOUT.as_bytes().to_vec().into());
 
-/// Writes members, `oci-layout` and the directories of the blobs as a tar.
-pub(crate) fn pack(mut members: Members<'_>, epoch: Epoch, file: &mut File) -> io::Result<()> {
-    add_bytes(&mut members, "oci-layout".into(), OCI_LAYOUT.as_bytes());
     let mut tar = tar::Builder::new(BufWriter::new(file));
     for directory in ["blobs/", "blobs/sha256/"] {
-        tar.append(
-            &header(directory, DIRECTORY_MODE, None, epoch)?,
-            io::empty(),
-        )?;
+        let header = header(directory, DIRECTORY_MODE, None, layout.epoch)?;
+        tar.append(&header, io::empty())?;
     }
-    for (path, (size, content)) in members {
-        let mut content = content.take(size);
-        tar.append(
-            &header(&path, OUTPUT_MODE, Some(size), epoch)?,
-            &mut content,
-        )?;
-        if content.limit() > 0 {
+    for (path, content) in members {
+        let header = header(&path, OUTPUT_MODE, Some(content.size()), layout.epoch)?;
+        let mut read = Hashing::new(content.read());
+        tar.append(&header, &mut read)?;
+        if read.count != content.size() {
             return Err(io::Error::other(format!(
                 "{path} became shorter while it was read"
             )));
@@ -76,15 +59,11 @@ pub(crate) fn pack(mut members: Members<'_>, epoch: Epoch, file: &mut File) -> i
 }
 
 /// What `docker load` reads where it does not know layouts: one platform's configuration and layers.
-pub(crate) fn docker_manifest(
-    name: Option<String>,
-    config: &Digest,
-    layers: &[Digest],
-) -> io::Result<Blob> {
-    let names: Option<Vec<String>> = name.map(|name| vec![name]);
-    let layers: Vec<String> = layers.iter().map(blob_path).collect();
+fn docker_manifest(name: Option<&str>, image: &DockerImage) -> io::Result<Blob> {
+    let names = name.map(|name| vec![name]);
+    let layers: Vec<String> = image.layers.iter().map(blob_path).collect();
     Ok(Blob::json(
-        &json!([{ "Config": blob_path(config), "Layers": layers, "RepoTags": names }]),
+        &json!([{ "Config": blob_path(&image.config), "Layers": layers, "RepoTags": names }]),
     )?)
 }
 

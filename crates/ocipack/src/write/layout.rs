@@ -2,18 +2,87 @@
 //! image replaces the old, then the old blobs go.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, Write};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 
-use oci_spec::image::ImageIndex;
+use oci_spec::image::{Digest, ImageIndex};
+use tempfile::NamedTempFile;
 
-use super::{OCI_LAYOUT, TEMPORARY_PREFIX, WriteError, persist, temporary};
-use crate::build::Built;
+use super::{Layout, OCI_LAYOUT, TEMPORARY_PREFIX, WriteError, persist, temporary};
+use crate::content::{Content, Section};
+use crate::digest::{Blob, digest_of};
 
-pub(super) fn write(built: &Built, directory: &Path) -> Result<(), WriteError> {
-    check_target(directory)?;
-    write_files(built, directory).map_err(|source| WriteError::io(directory, source))
+/// Writes a layout, its index.json last. What a killed run left is taken over.
+pub(crate) struct LayoutWriter {
+    directory: PathBuf,
+    blobs: PathBuf,
+}
+
+impl LayoutWriter {
+    /// Prepares a directory.
+    pub(crate) fn begin(directory: &Path) -> Result<Self, WriteError> {
+        check_target(directory)?;
+        let writer = Self {
+            directory: directory.to_owned(),
+            blobs: directory.join("blobs").join("sha256"),
+        };
+        let prepare = || {
+            fs::create_dir_all(directory)?;
+            // First of all, so that a directory that a killed run left is known as ours.
+            write_file(
+                directory,
+                "oci-layout",
+                &OCI_LAYOUT.as_bytes().to_vec().into(),
+            )?;
+            fs::create_dir_all(&writer.blobs)
+        };
+        prepare().map_err(|source| WriteError::io(directory, source))?;
+        Ok(writer)
+    }
+
+    /// The blob, if it is there with every byte as it should be.
+    pub(crate) fn find(&self, digest: &Digest, size: u64) -> Option<Section> {
+        let section = Section::whole(File::open(self.blobs.join(digest.digest())).ok()?).ok()?;
+        let found = (section.size == size).then(|| digest_of(section.clone()))?;
+        found.is_ok_and(|found| found == *digest).then_some(section)
+    }
+
+    pub(crate) fn put(&self, blob: &Blob) -> Result<(), WriteError> {
+        if self.find(&blob.digest, blob.size()).is_some() {
+            return Ok(());
+        }
+        write_file(&self.blobs, blob.digest.digest(), &blob.content)
+            .map_err(|source| WriteError::io(&self.directory, source))
+    }
+
+    /// A file for a blob whose bytes are still to come.
+    pub(crate) fn temporary(&self) -> io::Result<NamedTempFile> {
+        temporary(&self.blobs)
+    }
+
+    /// Keeps such a file as the blob that it has become.
+    pub(crate) fn keep(&self, file: NamedTempFile, digest: &Digest) -> io::Result<Section> {
+        let section = Section::whole(file.reopen()?)?;
+        persist(file, &self.blobs.join(digest.digest()))?;
+        Ok(section)
+    }
+
+    /// Makes the layout one of this image, whose blobs are all there.
+    pub(crate) fn finish(self, layout: &Layout) -> Result<(), WriteError> {
+        let finish = || {
+            sync(&self.blobs)?;
+            write_file(&self.directory, "index.json", &layout.index()?.content)?;
+            sync(&self.directory)?;
+
+            remove_entries(&self.directory, is_temporary)?;
+            remove_entries(&self.blobs, |name| {
+                let mut kept = layout.blobs.0.values();
+                is_temporary(name) || !kept.any(|blob| OsStr::new(blob.digest.digest()) == name)
+            })
+        };
+        finish().map_err(|source| WriteError::io(&self.directory, source))
+    }
 }
 
 /// Refuses a directory with anything but one image's layout in it.
@@ -63,32 +132,9 @@ fn check_target(directory: &Path) -> Result<(), WriteError> {
     }
 }
 
-fn write_files(built: &Built, directory: &Path) -> io::Result<()> {
-    let blobs = directory.join("blobs").join("sha256");
-    fs::create_dir_all(directory)?;
-    // First of all, so that a directory that a killed run left is known as ours.
-    write_file(directory, "oci-layout", OCI_LAYOUT.as_bytes())?;
-    fs::create_dir_all(&blobs)?;
-    for blob in built.blobs.values() {
-        write_file(&blobs, blob.digest.digest(), &blob.bytes)?;
-    }
-    sync(&blobs)?;
-    write_file(directory, "index.json", &built.index.bytes)?;
-    sync(directory)?;
-
-    remove_entries(directory, is_temporary)?;
-    remove_entries(&blobs, |name| {
-        is_temporary(name)
-            || !built
-                .blobs
-                .values()
-                .any(|blob| OsStr::new(blob.digest.digest()) == name)
-    })
-}
-
-fn write_file(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+fn write_file(directory: &Path, name: &str, content: &Content) -> io::Result<()> {
     let mut file = temporary(directory)?;
-    file.write_all(bytes)?;
+    io::copy(&mut content.read(), file.as_file_mut())?;
     persist(file, &directory.join(name))
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::fixture::{Fixture, assert_fails, stdout};
 
-fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

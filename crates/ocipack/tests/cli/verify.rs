@@ -15,8 +15,8 @@ use tar::{EntryType, Header};
 use super::fixture::{Fixture, assert_fails, stdout};
 
 /// A layout made by hand, so that each part can be wrong while all digests are right.
-struct Forged<'a> {
-    directory: &'a Path,
+pub(crate) struct Forged<'a> {
+    pub(crate) directory: &'a Path,
 }
 
 impl Forged<'_> {
@@ -34,7 +34,7 @@ impl Forged<'_> {
     }
 
     /// Finishes the layout with an image of these layers.
-    fn image(&self, layers: &[Value], diff_ids: &[String], architecture: &str) {
+    pub(crate) fn image(&self, layers: &[Value], diff_ids: &[String], architecture: &str) {
         let config = json!({"os": "linux", "architecture": architecture,
             "rootfs": {"type": "layers", "diff_ids": diff_ids}});
         let config = self.document("config.v1+json", &config);
@@ -55,7 +55,7 @@ impl Forged<'_> {
     }
 
     /// A gzip layer of these tar bytes and its `diff_id`.
-    fn layer(&self, tar: &[u8]) -> (Value, String) {
+    pub(crate) fn layer(&self, tar: &[u8]) -> (Value, String) {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         gzip.write_all(tar).unwrap();
         let diff_id = hex_digest(tar);

@@ -1,0 +1,115 @@
+//! The image below: its layers are taken as they are, its configuration is built upon.
+
+use std::collections::BTreeMap;
+
+use oci_spec::image::{
+    ANNOTATION_BASE_IMAGE_DIGEST, ANNOTATION_BASE_IMAGE_NAME, ImageConfiguration, MediaType, Os,
+};
+
+use super::spec::BaseSpec;
+use crate::compression::Format;
+use crate::content::Content;
+use crate::digest::{Blob, digest_of};
+use crate::platform::Platform;
+use crate::read::{Image, ReadError, Source};
+
+/// Why an image cannot be built upon another.
+#[derive(Debug, thiserror::Error)]
+pub enum BaseError {
+    /// It cannot be read, is not one image, or is damaged.
+    #[error("base image: {0}")]
+    Read(#[from] ReadError),
+    /// It lacks a platform that is built.
+    #[error(
+        "base image {path} is not there for {platform} (it is for {found}); leave that --binary out or take another base"
+    )]
+    Platform {
+        /// The layout or archive.
+        path: String,
+        /// What is built.
+        platform: Platform,
+        /// What there is.
+        found: String,
+    },
+}
+
+/// An opened base image.
+pub(crate) struct Base {
+    source: Source,
+    images: Vec<Image>,
+    annotations: BTreeMap<String, String>,
+}
+
+/// What one platform's image takes from its base.
+pub(crate) struct BaseImage {
+    pub(crate) config: ImageConfiguration,
+    pub(crate) layers: Vec<(MediaType, Blob)>,
+    pub(crate) annotations: BTreeMap<String, String>,
+}
+
+impl Base {
+    pub(crate) fn open(spec: &BaseSpec) -> Result<Self, BaseError> {
+        let source = Source::open(&spec.path)?;
+        let images = source.images()?;
+        let digest = source.digest()?.to_string();
+        let mut annotations = BTreeMap::from([(ANNOTATION_BASE_IMAGE_DIGEST.to_owned(), digest)]);
+        let name = spec
+            .name
+            .as_deref()
+            .map_or_else(|| source.name(), |name| Ok(Some(name)))?;
+        if let Some(name) = name {
+            annotations.insert(ANNOTATION_BASE_IMAGE_NAME.to_owned(), name.to_owned());
+        }
+        Ok(Self {
+            source,
+            images,
+            annotations,
+        })
+    }
+
+    /// The base of one platform, every byte of its layers checked.
+    pub(crate) fn image(&self, platform: &Platform) -> Result<BaseImage, BaseError> {
+        let fits = |image: &&Image| {
+            let variant = image.config.variant().as_deref();
+            *image.config.os() == Os::Linux
+                && image.config.architecture().to_string() == platform.architecture()
+                && (variant == platform.variant()
+                    || variant.is_none()
+                    || platform.variant().is_none())
+        };
+        let Some(image) = self.images.iter().find(fits) else {
+            let found: Vec<String> = self.images.iter().map(Image::platform).collect();
+            return Err(BaseError::Platform {
+                path: self.source.path.display().to_string(),
+                platform: platform.clone(),
+                found: found.join(", "),
+            });
+        };
+        let mut layers = Vec::new();
+        for descriptor in image.document.layers() {
+            let damaged = |problem| {
+                self.source
+                    .damaged(format!("layer {} {problem}", descriptor.digest()))
+            };
+            let format = Format::of(descriptor.media_type()).map_err(damaged)?;
+            let section = self.source.section(descriptor)?;
+            let found = digest_of(section.clone()).map_err(|error| damaged(error.to_string()))?;
+            if found != *descriptor.digest() {
+                return Err(damaged(format!("has the content of {found}")).into());
+            }
+            let content = Content::Section(section);
+            layers.push((
+                format.media_type(),
+                Blob {
+                    digest: found,
+                    content,
+                },
+            ));
+        }
+        Ok(BaseImage {
+            config: image.config.clone(),
+            layers,
+            annotations: self.annotations.clone(),
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! The bytes of a blob: a document in memory, or a part of a file on the disk.
+//!
+//! Layers are never in memory: whatever an image weighs, this is what keeps it on the disk.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// Where a blob's bytes are.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    Bytes(Arc<[u8]>),
+    Section(Section),
+}
+
+/// A part of an open file, which is read without moving the file's own position.
+#[derive(Debug, Clone)]
+pub(crate) struct Section {
+    file: Arc<File>,
+    position: u64,
+    pub(crate) size: u64,
+}
+
+impl Content {
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Section(section) => section.size,
+        }
+    }
+
+    /// Reads from the start, or from `offset` on.
+    pub(crate) fn read_from(&self, offset: u64) -> Box<dyn Read + Send> {
+        match self {
+            Self::Bytes(bytes) => {
+                let mut cursor = io::Cursor::new(Arc::clone(bytes));
+                cursor.set_position(offset);
+                Box::new(cursor)
+            }
+            Self::Section(section) => Box::new(section.from(offset)),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Box<dyn Read + Send> {
+        self.read_from(0)
+    }
+
+    /// Fills `buffer` from `offset` on; fewer bytes only where the content ends.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut reader = self.read_from(offset);
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match reader.read(&mut buffer[filled..])? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        Ok(filled)
+    }
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl Section {
+    pub(crate) fn new(file: Arc<File>, position: u64, size: u64) -> Self {
+        Self {
+            file,
+            position,
+            size,
+        }
+    }
+
+    /// The whole of a file as it is now.
+    pub(crate) fn whole(file: File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        Ok(Self::new(Arc::new(file), 0, size))
+    }
+
+    fn from(&self, offset: u64) -> Self {
+        let offset = offset.min(self.size);
+        Self {
+            file: Arc::clone(&self.file),
+            position: self.position + offset,
+            size: self.size - offset,
+        }
+    }
+}
+
+impl Read for Section {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = buffer
+            .len()
+            .min(usize::try_from(self.size).unwrap_or(usize::MAX));
+        let read = self.file.read_at(&mut buffer[..wanted], self.position)?;
+        self.position += read as u64;
+        self.size -= read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn sections_are_read_from_anywhere_and_end_where_they_should() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let content = Content::Section(Section::new(Arc::new(file), 2, 5));
+        for content in [content, Content::from(b"23456".to_vec())] {
+            let mut all = String::new();
+            content.read().read_to_string(&mut all).unwrap();
+            assert_eq!((all.as_str(), content.size()), ("23456", 5));
+            let mut buffer = [0; 4];
+            assert_eq!(content.read_at(&mut buffer, 3).unwrap(), 2);
+            assert_eq!(&buffer[..2], b"56");
+            assert_eq!(content.read_at(&mut buffer, 9).unwrap(), 0);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Where an image comes from: documents and blobs by descriptor.
+
+use std::fs::File;
+use std::path::Path;
+
+use oci_spec::image::Descriptor;
+
+use super::{BTreeMap, Location, Platform, Registry, Repository, TransferError, graph, is_index};
+use crate::content::{Content, Section};
+use crate::digest::{Blob, digest_of};
+use crate::graph::{Graph, Walk};
+use crate::read::{ReadError, Source};
+use crate::reference::Reference;
+
+/// An image that can be read.
+pub(super) struct Origin<'a> {
+    name: String,
+    root: Descriptor,
+    /// The root's bytes, which told what it is.
+    document: Vec<u8>,
+    place: Place<'a>,
+}
+
+enum Place<'a> {
+    Local(Box<Source>),
+    Remote {
+        repository: Repository<'a>,
+        reference: Reference,
+    },
+}
+
+impl<'a> Origin<'a> {
+    pub(super) async fn open(
+        registry: &'a Registry,
+        location: &Location,
+    ) -> Result<Self, TransferError> {
+        let name = location.to_string();
+        match location {
+            Location::Local(path) => {
+                let source = Source::open(path)?;
+                let root = source.root()?.clone();
+                Ok(Self {
+                    name,
+                    document: source.bytes(&root)?,
+                    root,
+                    place: Place::Local(Box::new(source)),
+                })
+            }
+            Location::Remote(reference) => {
+                let (root, document) = registry.manifest(reference).await?;
+                let full = reference.tag().map(|_| {
+                    let shown = reference.to_string();
+                    shown.split('@').next().unwrap_or_default().to_owned()
+                });
+                Ok(Self {
+                    name,
+                    root: crate::build::named(root, full.as_deref()),
+                    document,
+                    place: Place::Remote {
+                        repository: registry.repository(reference).await?,
+                        reference: reference.clone(),
+                    },
+                })
+            }
+        }
+    }
+
+    /// Turns to one platform of an index.
+    pub(super) fn narrow(&mut self, platform: &Platform) -> Result<(), TransferError> {
+        let refuse = |name: &str, problem| TransferError::Refused {
+            image: name.to_owned(),
+            problem,
+        };
+        if !is_index(self.root.media_type()) {
+            let found = match &self.place {
+                Place::Local(source) => source.images()?.first().map(crate::read::Image::platform),
+                // Its configuration says; whoever asks for a platform expects an index.
+                Place::Remote { .. } => None,
+            };
+            if found.as_deref() == Some(&platform.to_string()) {
+                return Ok(());
+            }
+            let found = found.map_or_else(String::new, |found| format!(", for {found}"));
+            return Err(refuse(
+                &self.name,
+                format!("is one image{found}; leave --platform out"),
+            ));
+        }
+        let name = crate::build::name_of(&self.root).map(str::to_owned);
+        let chosen = graph::select(&self.document, platform)
+            .map_err(|problem| refuse(&self.name, problem))?;
+        self.root = crate::build::named(chosen, name.as_deref());
+        self.document.clear();
+        Ok(())
+    }
+
+    pub(super) async fn graph(&self) -> Result<Graph, TransferError> {
+        let mut walk = Walk::new(self.root.clone());
+        while let Some(descriptor) = walk.next() {
+            let bytes = if descriptor.digest() == self.root.digest() && !self.document.is_empty() {
+                self.document.clone()
+            } else {
+                self.bytes(&descriptor).await?
+            };
+            let digest = descriptor.digest().clone();
+            walk.take(descriptor, bytes)
+                .map_err(|problem| TransferError::Refused {
+                    image: self.name.clone(),
+                    problem: format!("is damaged: blob {digest} {problem}"),
+                })?;
+        }
+        Ok(walk.finish())
+    }
+
+    async fn bytes(&self, descriptor: &Descriptor) -> Result<Vec<u8>, TransferError> {
+        match &self.place {
+            Place::Local(source) => Ok(source.bytes(descriptor)?),
+            Place::Remote { repository, .. } => {
+                let (_, bytes) = repository.manifest(descriptor.digest().as_ref()).await?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// Checks every blob that is on this machine, before anything is changed elsewhere.
+    pub(super) fn check(&self, graph: &Graph) -> Result<(), TransferError> {
+        let Place::Local(source) = &self.place else {
+            return Ok(());
+        };
+        for descriptor in &graph.blobs {
+            let found = digest_of(source.section(descriptor)?);
+            let problem = match found {
+                Ok(found) if found == *descriptor.digest() => continue,
+                Ok(found) => format!("has the content of {found}"),
+                Err(error) => error.to_string(),
+            };
+            let problem = format!("blob {} {problem}", descriptor.digest());
+            return Err(ReadError::Damaged {
+                path: source.path.clone(),
+                problem,
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// The repository that it comes from, for mounting in another of the same registry.
+    pub(super) fn repository(&self) -> Option<&Reference> {
+        match &self.place {
+            Place::Local(_) => None,
+            Place::Remote { reference, .. } => Some(reference),
+        }
+    }
+
+    /// A blob's bytes; from a registry they come by way of a nameless file in `scratch`.
+    pub(super) async fn blob(
+        &self,
+        descriptor: &Descriptor,
+        scratch: &Path,
+    ) -> Result<Blob, TransferError> {
+        let section = match &self.place {
+            Place::Local(source) => source.section(descriptor)?,
+            Place::Remote { .. } => {
+                let keep = |source| TransferError::Scratch {
+                    path: scratch.to_owned(),
+                    source,
+                };
+                let mut file = tempfile::tempfile_in(scratch).map_err(keep)?;
+                self.fetch(descriptor, &mut file, &|_| {}).await?;
+                Section::whole(file).map_err(keep)?
+            }
+        };
+        Ok(Blob {
+            digest: descriptor.digest().clone(),
+            content: Content::Section(section),
+        })
+    }
+
+    /// Downloads a blob into a file, if it comes from a registry.
+    pub(super) async fn fetch(
+        &self,
+        descriptor: &Descriptor,
+        file: &mut File,
+        moved: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), TransferError> {
+        if let Place::Remote { repository, .. } = &self.place {
+            repository.download(descriptor, file, moved).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.place, Place::Remote { .. })
+    }
+}
+
+/// Sizes of a graph's blobs, for telling how much there is to do.
+pub(super) fn total(graph: &Graph) -> (usize, u64) {
+    let sizes: BTreeMap<_, _> = graph
+        .blobs
+        .iter()
+        .map(|blob| (blob.digest().to_string(), blob.size()))
+        .collect();
+    (sizes.len(), sizes.values().sum())
+}

@@ -1,0 +1,268 @@
+//! An image's files onto the disk, as a container would see them, whoever made the image.
+//!
+//! Every path is resolved with the new directory as its root, by the kernel: neither an entry nor
+//! a link of an earlier layer leads out of it. The directory gets its name when all is there.
+
+mod root;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::compression::Format;
+use crate::platform::Platform;
+use crate::read::{Image, Member, ReadError, Source, entry_problem, invalid, read_layer};
+use root::Root;
+
+/// A whiteout's name starts so (image-spec, layer.md, "Whiteouts").
+const WHITEOUT: &str = ".wh.";
+const OPAQUE: &str = ".wh..wh..opq";
+/// Set-user-ID and the like would be rights on this machine.
+const MODE_BITS: u32 = 0o777;
+
+/// How to unpack.
+#[derive(Debug, Clone)]
+pub struct UnpackOptions {
+    /// Which image of an index; needed where there are several.
+    pub platform: Option<Platform>,
+    /// The most bytes that all files may have.
+    pub max_size: u64,
+    /// Makes absolute symbolic links relative, so that they stay inside; else they are refused.
+    pub relative_links: bool,
+}
+
+impl Default for UnpackOptions {
+    fn default() -> Self {
+        Self {
+            platform: None,
+            max_size: 16 * 1024 * 1024 * 1024,
+            relative_links: false,
+        }
+    }
+}
+
+/// Why an image was not unpacked. Nothing of it was left on the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// It cannot be read or is damaged.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// There is something at the target.
+    #[error("{} is there already; remove it or choose another directory", .0.display())]
+    Exists(PathBuf),
+    /// It is not clear which image is meant.
+    #[error("{} holds images for {found}; choose one with --platform", path.display())]
+    Platform {
+        /// The layout or archive.
+        path: PathBuf,
+        /// The platforms.
+        found: String,
+    },
+    /// An entry is not one to unpack.
+    #[error("layer {layer}: {problem}; nothing was unpacked")]
+    Entry {
+        /// The layer's digest.
+        layer: String,
+        /// Which entry, and what is wrong with it.
+        problem: String,
+    },
+    /// The disk refused.
+    #[error("cannot write {}: {source}", path.display())]
+    Io {
+        /// The target.
+        path: PathBuf,
+        /// What writing said.
+        source: io::Error,
+    },
+}
+
+/// What was unpacked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Unpacked {
+    /// Files, links and directories of all layers.
+    pub entries: u64,
+    /// Bytes of files.
+    pub bytes: u64,
+}
+
+impl Source {
+    /// Unpacks the one image into a directory that is not there yet, or empty.
+    ///
+    /// # Errors
+    /// It is damaged, has entries that do not stay inside, is too large, or cannot be written.
+    pub fn unpack(&self, target: &Path, options: &UnpackOptions) -> Result<Unpacked, UnpackError> {
+        let failed = |source| UnpackError::Io {
+            path: target.to_owned(),
+            source,
+        };
+        let image = self.choose(options.platform.as_ref())?;
+        if fs::symlink_metadata(target).is_ok() {
+            // Only an empty directory: nobody's files are mixed with an image's.
+            fs::remove_dir(target).map_err(|_| UnpackError::Exists(target.to_owned()))?;
+        }
+        let folder = tempfile::Builder::new()
+            .prefix(crate::write::TEMPORARY_PREFIX)
+            .tempdir_in(crate::write::parent(target))
+            .map_err(failed)?;
+        let mut unpacker = Unpacker {
+            root: Root::open(folder.path()).map_err(failed)?,
+            options,
+            directories: BTreeMap::new(),
+            done: Unpacked::default(),
+        };
+        for descriptor in image.document.layers() {
+            let layer = descriptor.digest().to_string();
+            let damaged = |problem: String| self.damaged(format!("layer {layer} {problem}"));
+            let format = Format::of(descriptor.media_type()).map_err(damaged)?;
+            let mut fresh = BTreeSet::new();
+            let section = self.section(descriptor)?;
+            let content = read_layer(section, format, |member, bytes| {
+                unpacker.entry(member, bytes, &mut fresh)
+            })
+            .map_err(failed)?;
+            if content.digest != *descriptor.digest() {
+                return Err(damaged(format!("has the content of {}", content.digest)).into());
+            }
+            content.uncompressed.map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => UnpackError::Entry {
+                    layer,
+                    problem: error.to_string(),
+                },
+                _ => failed(error),
+            })?;
+        }
+        let done = unpacker.finish().map_err(failed)?;
+        fs::rename(folder.keep(), target).map_err(failed)?;
+        Ok(done)
+    }
+
+    fn choose(&self, platform: Option<&Platform>) -> Result<Image, UnpackError> {
+        let images = self.images()?;
+        let found: Vec<String> = images.iter().map(Image::platform).collect();
+        let wanted = platform.map(ToString::to_string);
+        let mut fitting = images.into_iter().filter(|image| {
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| image.platform() == *wanted)
+        });
+        match (fitting.next(), fitting.next()) {
+            (Some(image), None) => Ok(image),
+            _ => Err(UnpackError::Platform {
+                path: self.path.clone(),
+                found: found.join(", "),
+            }),
+        }
+    }
+}
+
+struct Unpacker<'a> {
+    root: Root,
+    options: &'a UnpackOptions,
+    /// Mode and time of each directory, set at the end: one may forbid writing into it.
+    directories: BTreeMap<String, (u32, String)>,
+    done: Unpacked,
+}
+
+impl Unpacker<'_> {
+    /// Unpacks one entry; `fresh` is what this layer has brought so far.
+    fn entry(
+        &mut self,
+        member: Member,
+        bytes: &mut dyn Read,
+        fresh: &mut BTreeSet<String>,
+    ) -> io::Result<()> {
+        if let Some(problem) = entry_problem(&member) {
+            return Err(invalid(format!("the entry {:?} {problem}", member.path)));
+        }
+        let parts: Vec<&str> = member
+            .path
+            .split('/')
+            .filter(|part| !matches!(*part, "" | "."))
+            .collect();
+        let Some((name, parents)) = parts.split_last() else {
+            // The root itself, which is the user's directory.
+            return Ok(());
+        };
+        let (path, folder) = (parts.join("/"), parents.join("/"));
+        self.done.entries += 1;
+        if *name == OPAQUE {
+            return self.root.clear(&folder, |child| {
+                let child = if folder.is_empty() {
+                    child.to_owned()
+                } else {
+                    format!("{folder}/{child}")
+                };
+                fresh.contains(&child)
+            });
+        }
+        if let Some(deleted) = name.strip_prefix(WHITEOUT) {
+            return self.root.remove(&folder, deleted);
+        }
+        for length in 1..=parts.len() {
+            fresh.insert(parts[..length].join("/"));
+        }
+        self.root.make_parents(parents)?;
+        let mode = member.mode & MODE_BITS;
+        match member.kind.as_byte() {
+            b'5' => {
+                self.root.directory(&folder, name)?;
+                self.directories.insert(path, (mode, member.mtime));
+            }
+            b'2' => {
+                let target = self.link_target(&member, parents.len())?;
+                self.root.symlink(&folder, name, &target)?;
+            }
+            b'1' => {
+                let target = member.link.unwrap_or_default();
+                self.root.hard_link(&folder, name, &target)?;
+            }
+            _ => {
+                self.done.bytes = self.done.bytes.saturating_add(member.size);
+                if self.done.bytes > self.options.max_size {
+                    return Err(invalid(format!(
+                        "with {path} the image's files are over {} bytes; allow more with --max-size",
+                        self.options.max_size
+                    )));
+                }
+                self.root.file(
+                    &folder,
+                    name,
+                    mode,
+                    &member.mtime,
+                    &mut bytes.take(member.size),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn link_target(&self, member: &Member, depth: usize) -> io::Result<String> {
+        let target = member.link.clone().unwrap_or_default();
+        let Some(absolute) = target.strip_prefix('/') else {
+            return Ok(target);
+        };
+        if !self.options.relative_links {
+            return Err(invalid(format!(
+                "the entry {:?} is a symbolic link to {target}, which would lead to this machine's \
+                 own files; make such links relative with --relative-links",
+                member.path
+            )));
+        }
+        let up = "../".repeat(depth);
+        let relative = format!("{up}{}", absolute.trim_start_matches('/'));
+        Ok(if relative.is_empty() {
+            ".".into()
+        } else {
+            relative
+        })
+    }
+
+    fn finish(self) -> io::Result<Unpacked> {
+        // Children before their parents.
+        for (path, (mode, mtime)) in self.directories.iter().rev() {
+            self.root.finish_directory(path, *mode, mtime)?;
+        }
+        Ok(self.done)
+    }
+}

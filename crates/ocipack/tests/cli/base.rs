@@ -1,0 +1,83 @@
+//! What an image takes from elsewhere: annotations from Cargo.toml, layers from a base image.
+
+use std::fs;
+
+use super::build::files;
+use super::fixture::{Fixture, assert_fails, stdout};
+
+#[test]
+fn cargo_and_flags_annotate_and_flags_win() {
+    let fixture = Fixture::new();
+    let manifest = "[package]\nname = 'p'\nversion = '1.2.3'\nlicense = 'MIT'\n\
+                    repository = 'https://example.com/p'\n[[bin]]\nname = 'p'\npath = 'p.rs'\n";
+    fs::write(fixture.path("Cargo.toml"), manifest).unwrap();
+    let words = ["build", "--binary", "linux/amd64=server", "-o", "layout"];
+    let more = [
+        "--cargo-manifest",
+        "Cargo.toml",
+        "--revision",
+        "abc",
+        "--annotation",
+    ];
+    let own = "org.opencontainers.image.version=9";
+    fixture.run(&[&words[..], &more, &[own]].concat()).success();
+    let text = files(&fixture.path("layout/blobs"));
+    let manifests: Vec<serde_json::Value> = text
+        .iter()
+        .filter_map(|(_, bytes)| serde_json::from_slice(bytes).ok())
+        .filter(|document: &serde_json::Value| document["layers"].is_array())
+        .collect();
+    let annotations = &manifests[0]["annotations"];
+    for (key, value) in [
+        ("version", "9"),
+        ("licenses", "MIT"),
+        ("source", "https://example.com/p"),
+        ("revision", "abc"),
+    ] {
+        let key = format!("org.opencontainers.image.{key}");
+        assert_eq!(annotations[&key], value, "{annotations}");
+    }
+    let missing = [&words[..], &["--cargo-manifest", "nothing.toml"]].concat();
+    assert_fails(fixture.run(&missing), 2, &["nothing.toml"]);
+}
+
+#[test]
+fn an_image_lies_upon_another_of_the_same_platform_only() {
+    let fixture = Fixture::new();
+    fixture.build("base");
+    let on = |platform: &str, program: &str| {
+        let binary = format!("{platform}={program}");
+        let words = [
+            "build", "--binary", &binary, "--base", "base", "-o", "web.tar",
+        ];
+        fixture.run(&words)
+    };
+    assert_fails(
+        on("linux/arm64", "server-arm"),
+        2,
+        &["linux/arm64", "linux/amd64"],
+    );
+    on("linux/amd64", "server").success();
+    fixture.run(&["verify", "web.tar"]).success();
+    let json = stdout(&fixture.run(&["inspect", "web.tar", "-o", "json"]).success());
+    let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let layers = summary["images"][0]["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), 2);
+    // The base has the accounts: the layer above only what is new.
+    let upper = layers[1]["entries"].as_array().unwrap().iter();
+    let paths: Vec<_> = upper.map(|entry| entry["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["bin/", "bin/server"]);
+
+    let blobs = fs::read_dir(fixture.path("base/blobs/sha256")).unwrap();
+    let blobs = blobs.map(|blob| blob.unwrap().path());
+    let gzip = |path: &std::path::PathBuf| fs::read(path).unwrap().starts_with(&[0x1f, 0x8b]);
+    let layer = blobs.into_iter().find(gzip).unwrap();
+    let mut bytes = fs::read(&layer).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&layer, bytes).unwrap();
+    assert_fails(
+        on("linux/amd64", "server"),
+        2,
+        &["base image", "has the content of"],
+    );
+}

@@ -1,0 +1,123 @@
+//! Saying in what images differ.
+
+use serde_json::Value;
+
+use super::fixture::{Fixture, assert_fails, stdout};
+
+fn build(fixture: &Fixture, output: &str, epoch: &str, more: &[&str]) {
+    let words = ["build", "--binary", "linux/amd64=server", "-o", output];
+    let mut command = fixture.command();
+    command
+        .args(words)
+        .args(more)
+        .env("SOURCE_DATE_EPOCH", epoch);
+    command.assert().success();
+}
+
+/// The differences as `(object, field, a, b)`.
+fn differences(fixture: &Fixture, a: &str, b: &str) -> Vec<[String; 4]> {
+    let run = fixture.run(&["diff", a, b, "-o", "json"]).code(1);
+    let found: Value = serde_json::from_str(&stdout(&run)).unwrap();
+    let list = found["differences"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap_or("(none)").to_owned();
+    list.map(|one| ["object", "field", "a", "b"].map(|key| text(&one[key])))
+        .collect()
+}
+
+#[test]
+fn the_file_and_its_property_are_named() {
+    let fixture = Fixture::new();
+    build(
+        &fixture,
+        "a",
+        "0",
+        &["--file", "server:/x:0644", "--file", "server:/only"],
+    );
+    build(&fixture, "b", "0", &["--file", "server-arm:/x:0600"]);
+    let found = differences(&fixture, "a", "b");
+    let objects: Vec<_> = found
+        .iter()
+        .map(|[object, field, ..]| (&**object, &**field))
+        .collect();
+    let expected = [
+        ("file /only", "presence"),
+        ("file /x", "mode"),
+        ("file /x", "content"),
+    ];
+    assert_eq!(objects, expected);
+    assert_eq!(found[1][2..], ["0644", "0600"]);
+    let text = stdout(&fixture.run(&["diff", "a", "b"]).code(1));
+    assert!(
+        text.contains("linux/amd64 file /x: mode: 0644 -> 0600"),
+        "{text}"
+    );
+}
+
+#[test]
+fn dates_configuration_and_annotations_are_named() {
+    let fixture = Fixture::new();
+    build(&fixture, "a", "0", &["--env", "K=1", "--annotation", "x=1"]);
+    build(
+        &fixture,
+        "b",
+        "1700000000",
+        &["--env", "K=2", "--user", "7", "--label", "l=1"],
+    );
+    let found = differences(&fixture, "a", "b");
+    let has = |object: &str, field: &str, a: &str, b: &str| {
+        let wanted = [object, field, a, b].map(str::to_owned);
+        assert!(found.contains(&wanted), "{wanted:?} is not in {found:#?}");
+    };
+    has(
+        "config",
+        "created",
+        "1970-01-01T00:00:00Z",
+        "2023-11-14T22:13:20Z",
+    );
+    has(
+        "file /bin/server",
+        "date",
+        "1970-01-01T00:00:00Z",
+        "2023-11-14T22:13:20Z",
+    );
+    has("config", "config.Env", r#"["K=1"]"#, r#"["K=2"]"#);
+    has("config", "config.User", "65532:65532", "7");
+    has("config", "config.Labels.l", "(none)", "1");
+    has("manifest", "annotations.x", "1", "(none)");
+}
+
+#[test]
+fn another_encoder_is_told_from_other_files() {
+    let fixture = Fixture::new();
+    build(&fixture, "a", "0", &[]);
+    build(&fixture, "b", "0", &["--compression", "gzip:1"]);
+    build(&fixture, "c", "0", &["--compression", "zstd"]);
+    let found = differences(&fixture, "a", "b");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0][1].starts_with("compressed bytes"), "{found:?}");
+    let found = differences(&fixture, "a", "c");
+    assert_eq!(
+        found,
+        [["layer 1", "compression", "gzip", "zstd"].map(str::to_owned)]
+    );
+}
+
+#[test]
+fn platforms_count_and_names_do_not() {
+    let fixture = Fixture::new();
+    build(&fixture, "a", "0", &[]);
+    build(
+        &fixture,
+        "two",
+        "0",
+        &["--binary", "linux/arm64=server-arm"],
+    );
+    let found = differences(&fixture, "a", "two");
+    let platform = ["index", "platform", "(none)", "linux/arm64"].map(str::to_owned);
+    assert!(found.contains(&platform), "{found:?}");
+
+    build(&fixture, "named.tar", "0", &["--name", "web:1"]);
+    let run = fixture.run(&["diff", "a", "named.tar"]).success();
+    assert_eq!(stdout(&run), "");
+    assert_fails(fixture.run(&["diff", "a", "nothing"]), 2, &["nothing"]);
+}

@@ -1,0 +1,182 @@
+//! A real registry of the distribution project, for one test, and crane, which others use to
+//! look at registries. Both are built once, from pinned Go modules.
+
+use std::{
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// The pinned modules: `go build tool` there makes `registry` and `crane`.
+const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/registry");
+/// The bcrypt form of "planted-password", which the registry's htpasswd files need.
+const PASSWORD_HASH: &str = "$2a$05$zi6W/2TBgHT0oMQxer6AE.fyHB/6IxQXyE60o/hA26pGu1hYyc7Cu";
+const START: Duration = Duration::from_secs(30);
+
+/// The folder with `registry` and `crane`, built if they are not there yet.
+///
+/// # Panics
+/// When they cannot be built.
+pub fn registry_programs() -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    for file in ["go.mod", "go.sum"] {
+        let path = Path::new(MODULE).join(file);
+        let content = fs::read(&path);
+        content
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            .hash(&mut hasher);
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("there is a HOME")).join(".cache");
+    let folder = cache.unwrap_or_else(home).join("e2e");
+    let programs = folder.join(format!("registry-{:016x}", hasher.finish()));
+    fs::create_dir_all(&folder).expect("the cache can be written");
+    // Tests run side by side: one of them builds.
+    let lock = File::create(folder.join("lock")).expect("the cache can be written");
+    lock.lock().expect("a file can be locked");
+    if !programs.exists() {
+        let partial = programs.with_extension("partial");
+        let built = Command::new("go")
+            .args(["build", "-trimpath", "-o"])
+            .arg(format!("{}/", partial.display()))
+            .arg("tool")
+            .current_dir(MODULE)
+            .env("GOTOOLCHAIN", "local")
+            .env("GOFLAGS", "-mod=readonly")
+            .env("CGO_ENABLED", "0")
+            .status();
+        assert!(
+            built.as_ref().is_ok_and(std::process::ExitStatus::success),
+            "cannot build the registry in {MODULE}: {built:?}"
+        );
+        fs::rename(&partial, &programs).expect("the cache can be written");
+    }
+    programs
+}
+
+/// A running registry with nothing in it; it stops when dropped.
+pub struct Registry {
+    /// Where it listens, on the loopback.
+    pub address: SocketAddr,
+    child: Child,
+    folder: TempDir,
+}
+
+/// What a registry asks of its clients.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    /// Only "planted-user" with "planted-password" is let in.
+    pub login: bool,
+    /// A certificate and its key, in PEM.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+impl Registry {
+    /// Starts one that lets everybody in.
+    pub fn start() -> Self {
+        Self::guarded(&Guard::default())
+    }
+
+    /// Starts one.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn guarded(guard: &Guard) -> Self {
+        let program = registry_programs().join("registry");
+        let folder = TempDir::new().expect("a folder can be made");
+        let free = TcpListener::bind("127.0.0.1:0").expect("the loopback has ports");
+        let address = free.local_addr().expect("it is bound");
+        drop(free);
+        let config = folder.path().join("config.yml");
+        fs::write(&config, configuration(folder.path(), address, guard))
+            .expect("it can be written");
+        let log = File::create(folder.path().join("log")).expect("it can be written");
+        let child = Command::new(program)
+            .arg("serve")
+            .arg(&config)
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file can be shared"))
+            .stderr(log)
+            .spawn()
+            .expect("the registry can be started");
+        let mut registry = Self {
+            address,
+            child,
+            folder,
+        };
+        registry.wait();
+        registry
+    }
+
+    fn wait(&mut self) {
+        let deadline = Instant::now() + START;
+        while TcpStream::connect(self.address).is_err() {
+            let ended = self.child.try_wait().expect("a child can be asked");
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "the registry does not listen ({ended:?}): {}",
+                fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The names of a repository's tags, as its storage has them.
+    pub fn tags(&self, repository: &str) -> Vec<String> {
+        let tags = format!("data/docker/registry/v2/repositories/{repository}/_manifests/tags");
+        let list = fs::read_dir(self.folder.path().join(tags))
+            .into_iter()
+            .flatten();
+        let names = list.flatten().map(|tag| tag.file_name());
+        let mut names: Vec<_> = names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// `HOST:PORT/REPOSITORY`
+    pub fn repository(&self, repository: &str) -> String {
+        format!("{}/{repository}", self.address)
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn configuration(folder: &Path, address: SocketAddr, guard: &Guard) -> String {
+    let folder = folder.display();
+    let mut config = format!(
+        "version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage:
+  filesystem: {{rootdirectory: {folder}/data}}
+  delete: {{enabled: true}}
+http:
+  addr: {address}
+  secret: a-test
+"
+    );
+    if let Some((certificate, key)) = &guard.tls {
+        let (certificate, key) = (certificate.display(), key.display());
+        let tls = format!("  tls: {{certificate: {certificate}, key: {key}}}\n");
+        config.push_str(&tls);
+    }
+    if guard.login {
+        let file = format!("{folder}/htpasswd");
+        fs::write(&file, format!("planted-user:{PASSWORD_HASH}\n")).expect("it can be written");
+        let auth = format!("auth:\n  htpasswd: {{realm: test, path: {file}}}\n");
+        config.push_str(&auth);
+    }
+    config
+}

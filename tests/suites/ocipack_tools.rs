@@ -1,0 +1,135 @@
+//! Other people's tools read, unpack and validate what ocipack writes.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+use e2e::{Ran, Registry, Workshop, registry_programs, run};
+use serde_json::Value;
+
+fn tool(name: impl AsRef<Path>, folder: &Workshop, words: &[&str]) -> Ran {
+    let mut command = Command::new(name.as_ref());
+    run(command.args(words).current_dir(folder.path("")), "")
+}
+
+const VARIANTS: [&[&str]; 4] = [
+    &[],
+    &["--compression", "none"],
+    &["--compression", "gzip:1"],
+    &["--compression", "zstd:9"],
+];
+
+#[test]
+fn skopeo_reads_every_variant_without_changing_it() {
+    for variant in VARIANTS {
+        let shop = Workshop::new();
+        let digest = shop.build_index("layout", variant);
+        shop.build_index("image.tar", variant);
+        for source in ["oci:layout", "oci-archive:image.tar"] {
+            let raw = tool("skopeo", &shop, &["inspect", "--raw", source]).exits(0);
+            fs::write(shop.path("raw"), raw.stdout).unwrap();
+            let found = tool("skopeo", &shop, &["manifest-digest", "raw"]).exits(0);
+            assert_eq!(found.stdout.trim(), digest, "{source} {variant:?}");
+        }
+        tool(
+            "skopeo",
+            &shop,
+            &[
+                "copy",
+                "--all",
+                "--preserve-digests",
+                "oci:layout",
+                "oci:copy",
+            ],
+        )
+        .exits(0);
+        shop.ocipack(&["verify", "copy"]).exits(0);
+        shop.ocipack(&["diff", "layout", "copy"]).exits(0);
+    }
+}
+
+#[test]
+fn the_archive_is_one_for_dockers_classic_store() {
+    let shop = Workshop::new();
+    let words = [
+        "build",
+        "--binary",
+        "linux/amd64=server",
+        "--name",
+        "localhost/web:1",
+    ];
+    shop.ocipack(&[&words[..], &["-o", "image.tar"]].concat())
+        .exits(0);
+    let inspected = tool("skopeo", &shop, &["inspect", "docker-archive:image.tar"]).exits(0);
+    let found: Value = serde_json::from_str(&inspected.stdout).unwrap();
+    assert_eq!(found["Architecture"], "amd64", "{inspected}");
+    tool(
+        "skopeo",
+        &shop,
+        &["copy", "docker-archive:image.tar", "dir:docker"],
+    )
+    .exits(0);
+}
+
+#[test]
+fn umoci_unpacks_what_ocipack_unpacks() {
+    for compression in ["none", "gzip"] {
+        let shop = Workshop::new();
+        fs::write(shop.path("conf"), "x = 1\n").unwrap();
+        let words = [
+            "build",
+            "--binary",
+            "linux/amd64=server",
+            "--compression",
+            compression,
+        ];
+        let more = ["--file", "conf:/etc/app/conf:0600", "-o", "layout"];
+        shop.ocipack(&[&words[..], &more].concat()).exits(0);
+        // umoci finds an image by a plain tag only.
+        tool("skopeo", &shop, &["copy", "oci:layout", "oci:tagged:v1"]).exits(0);
+        tool(
+            "umoci",
+            &shop,
+            &["unpack", "--image", "tagged:v1", "bundle"],
+        )
+        .exits(0);
+        shop.ocipack(&["unpack", "layout", "root"]).exits(0);
+        for file in ["bin/server", "etc/passwd", "etc/group", "etc/app/conf"] {
+            let read = |folder: &str| {
+                let path = shop.path(folder).join(file);
+                let bits = fs::metadata(&path).unwrap().permissions().mode();
+                (fs::read(path).unwrap(), bits)
+            };
+            assert_eq!(read("root"), read("bundle/rootfs"), "{file}");
+        }
+        let listed = fs::read_dir(shop.path("root")).unwrap().count();
+        assert_eq!(
+            listed,
+            fs::read_dir(shop.path("bundle/rootfs")).unwrap().count()
+        );
+    }
+}
+
+#[test]
+fn crane_validates_and_copies_what_was_pushed() {
+    let crane = registry_programs().join("crane");
+    for variant in VARIANTS {
+        let (registry, shop) = (Registry::start(), Workshop::new());
+        let digest = shop.build_index("layout", variant);
+        let (one, two) = (registry.repository("web:1"), registry.repository("copy:1"));
+        shop.ocipack(&["push", "layout", &one]).exits(0);
+        // Its whole check knows no layers but those of gzip.
+        let gzip = variant.last().is_none_or(|name| name.starts_with("gzip"));
+        let depth: &[&str] = if gzip { &[] } else { &["--fast"] };
+        let words = ["validate", "--remote", one.as_str()];
+        tool(&crane, &shop, &[&words[..], depth].concat()).exits(0);
+        let found = tool(&crane, &shop, &["digest", &one]).exits(0);
+        assert_eq!(found.stdout.trim(), digest, "{variant:?}");
+        tool(&crane, &shop, &["copy", &one, &two]).exits(0);
+        shop.ocipack(&["verify", "layout", "--against", &two])
+            .exits(0);
+        // And back: what crane writes, ocipack takes.
+        tool(&crane, &shop, &["pull", "--format=oci", &one, "crane"]).exits(0);
+        shop.ocipack(&["verify", "crane"]).exits(0);
+        shop.ocipack(&["push", "crane", &registry.repository("again:1")])
+            .exits(0);
+    }
+}
