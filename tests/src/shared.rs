@@ -99,14 +99,15 @@ impl Shared {
 
     /// Runs the runtime's kubectl against this cluster.
     pub fn kubectl(&self, words: &[&str], input: &str) -> Ran {
-        run(
-            Command::new(&self.kubectl)
-                .args(words)
-                .env("KUBECONFIG", &self.kubeconfig)
-                // Only adds --applyset, which is alpha.
-                .env("KUBECTL_APPLYSET", "true"),
-            input,
-        )
+        run(&mut self.kubectl_command(words), input)
+    }
+
+    /// The runtime's kubectl against this cluster, not started yet.
+    #[must_use]
+    pub fn kubectl_command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command.args(words).env("KUBECONFIG", &self.kubeconfig);
+        command
     }
 
     /// Runs kdrill against this cluster, its load on the server's network.

@@ -45,6 +45,15 @@ const PACKAGES: &[Package] = &[
         name: "nftables",
         present: || find_program("nft").is_some(),
     },
+    // The suites read images with them, too.
+    Package {
+        name: "skopeo",
+        present: || find_program("skopeo").is_some(),
+    },
+    Package {
+        name: "umoci",
+        present: || find_program("umoci").is_some(),
+    },
 ];
 
 /// The packages whose content is not there.
