@@ -36,8 +36,9 @@ const APPLY_EXAMPLES: &str = "Examples:
   kapply apply -k overlays/production --dry-run
   kapply apply -f manifests/ -n shop --applyset shop --prune
 
-All objects are dry-run on the server first: if one is refused, nothing is changed.
-Objects whose namespace or definition the same input creates are dry-run once that is there.
+Updates that are not proved to change nothing are asked of the server first: if one is
+refused, nothing is changed. New objects are held against their schema and then sent;
+one that the server refuses does not keep the others back.
 With --applyset and --prune, members of the set that are not in the input any more are
 deleted once everything is applied. Namespaces, definitions, volume claims and more than
 half of a set go only with --allow-prune; kapply.dev/prune: disabled keeps an object.";
