@@ -61,6 +61,9 @@ fn api_server(server: &NodeSpec) -> Component {
         "--anonymous-auth=false".to_owned(),
         "--authorization-mode=Node,RBAC".to_owned(),
         "--enable-admission-plugins=NodeRestriction".to_owned(),
+        // Beta, and off unless asked for: clusters have policies that change objects.
+        "--feature-gates=MutatingAdmissionPolicy=true".to_owned(),
+        "--runtime-config=admissionregistration.k8s.io/v1beta1=true".to_owned(),
         "--profiling=false".to_owned(),
         format!("--service-cluster-ip-range={SERVICE_NET}"),
         format!("--etcd-servers=https://127.0.0.1:{ETCD_PORT}"),
