@@ -106,7 +106,11 @@ impl Shared {
     #[must_use]
     pub fn kubectl_command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
-        command.args(words).env("KUBECONFIG", &self.kubeconfig);
+        command
+            .args(words)
+            .env("KUBECONFIG", &self.kubeconfig)
+            // Only adds --applyset, which is alpha.
+            .env("KUBECTL_APPLYSET", "true");
         command
     }
 
