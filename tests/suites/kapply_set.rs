@@ -186,7 +186,7 @@ fn status_and_sets_say_what_is_there() {
     let sets = document["sets"].as_array().unwrap();
     let here: Vec<_> = sets
         .iter()
-        .filter(|set| set["parent"]["namespace"] == name)
+        .filter(|set| set["parent"]["namespace"] == name.as_str())
         .collect();
     assert_eq!(here.len(), 1, "{ran}");
     assert_eq!(here[0]["members"], 2);
