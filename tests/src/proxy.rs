@@ -27,6 +27,7 @@ struct State {
     is_over: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     accepted: AtomicUsize,
+    refused: AtomicUsize,
 }
 
 impl Proxy {
@@ -56,6 +57,7 @@ impl Proxy {
             is_over: AtomicBool::new(false),
             open: Mutex::default(),
             accepted: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
         });
         let shared = Arc::clone(&state);
         thread::spawn(move || {
@@ -95,6 +97,11 @@ impl Proxy {
     pub fn accepted(&self) -> usize {
         self.state.accepted.load(Ordering::SeqCst)
     }
+
+    /// How many connections came while it was closed.
+    pub fn refused(&self) -> usize {
+        self.state.refused.load(Ordering::SeqCst)
+    }
 }
 
 impl Drop for Proxy {
@@ -109,6 +116,7 @@ impl Drop for Proxy {
 impl State {
     fn serve(&self, mut client: TcpStream) {
         if self.is_closed.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
             return;
         }
         if self.is_connect && self.greet(&mut client).is_none() {
@@ -120,12 +128,13 @@ impl State {
         if self.is_connect && client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_err() {
             return;
         }
-        self.accepted.fetch_add(1, Ordering::SeqCst);
         let copies = [client.try_clone(), server.try_clone()];
         self.open
             .lock()
             .expect("nobody panics")
             .extend(copies.into_iter().flatten());
+        // Only now: whoever sees the count may cut what it counts.
+        self.accepted.fetch_add(1, Ordering::SeqCst);
         let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone()) else {
             return;
         };

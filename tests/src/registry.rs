@@ -7,10 +7,12 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tempfile::TempDir;
+
+use crate::Shared;
 
 /// The pinned modules: `go build tool` there makes `registry` and `crane`.
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/registry");
@@ -115,16 +117,15 @@ impl Registry {
     }
 
     fn wait(&mut self) {
-        let deadline = Instant::now() + START;
-        while TcpStream::connect(self.address).is_err() {
+        Shared::eventually("a registry that listens", START, || {
             let ended = self.child.try_wait().expect("a child can be asked");
             assert!(
-                ended.is_none() && Instant::now() < deadline,
-                "the registry does not listen ({ended:?}): {}",
+                ended.is_none(),
+                "the registry ended ({ended:?}): {}",
                 fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
             );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            TcpStream::connect(self.address).ok()
+        });
     }
 
     /// The names of a repository's tags, as its storage has them.

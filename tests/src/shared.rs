@@ -156,7 +156,8 @@ impl Shared {
                 "not within {} s: {what}",
                 limit.as_secs()
             );
-            std::thread::sleep(Duration::from_millis(200));
+            // The one place where suites poll: processes, files and sockets of others have no event.
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Fault, FaultProxy, Registry, Rule, Workshop, run, tool};
+use e2e::{Fault, FaultProxy, Registry, Rule, Shared, Workshop, run, tool};
 
 const MIB: u64 = 1 << 20;
 
@@ -220,16 +220,13 @@ fn a_push_that_is_killed_leaves_no_tag_and_the_next_finishes() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let deadline = Instant::now() + Duration::from_mins(1);
-        let waits = || {
-            let seen = scene.proxy.seen();
-            seen.iter().any(|seen| seen.status == Some(429))
-        };
-        while !waits() {
-            assert!(Instant::now() < deadline, "{:?}", scene.proxy.seen());
+        Shared::eventually("a push that waits", Duration::from_mins(1), || {
             assert!(push.try_wait().unwrap().is_none(), "it ended");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+            let seen = scene.proxy.seen();
+            seen.iter()
+                .any(|seen| seen.status == Some(429))
+                .then_some(())
+        });
         push.kill().unwrap();
         push.wait().unwrap();
         assert!(scene.registry.tags("web").is_empty(), "{method} {path}");
@@ -258,17 +255,15 @@ fn a_pull_that_is_killed_keeps_what_is_whole() {
         .spawn()
         .unwrap();
     let blobs = scene.shop.path("back/blobs/sha256");
-    let deadline = Instant::now() + Duration::from_mins(1);
     let whole = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         entries
             .filter(|entry| entry.file_name().len() == 64)
             .count()
     };
-    while whole(&blobs) == 0 {
-        assert!(Instant::now() < deadline, "{:?}", scene.proxy.seen());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    Shared::eventually("a whole blob", Duration::from_mins(1), || {
+        (whole(&blobs) > 0).then_some(())
+    });
     pull.kill().unwrap();
     pull.wait().unwrap();
     assert!(!scene.shop.path("back/index.json").exists());

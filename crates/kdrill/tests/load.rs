@@ -209,6 +209,7 @@ async fn a_half_answer_is_incomplete_and_slowness_counts_from_when_it_was_due() 
                 .unwrap();
             stream.write_all(half).await.unwrap();
         } else {
+            // This is the slowness that is measured.
             tokio::time::sleep(Duration::from_millis(200)).await;
             answer(stream, 200, greeting("slow")).await;
         }

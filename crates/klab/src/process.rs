@@ -123,6 +123,7 @@ fn environment(process: &Path) -> io::Result<Vec<u8>> {
         if !starting {
             return Ok(environment);
         }
+        // /proc tells of no change, and exec takes less than this.
         thread::sleep(Duration::from_millis(1));
     }
     Ok(Vec::new())

@@ -169,6 +169,7 @@ fn a_signal_reaches_the_build_and_becomes_the_exit_code() {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !ready.exists() {
         assert!(Instant::now() < deadline, "the build never started");
+        // The file of another process has no event; the deadline bounds this.
         std::thread::sleep(Duration::from_millis(10));
     }
     kill(

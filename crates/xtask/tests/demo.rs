@@ -184,6 +184,7 @@ fn a_signal_ends_the_drills_and_the_cluster_goes_down() {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !stand_ins.path("hangs").exists() {
         assert!(Instant::now() < deadline, "the drills never started");
+        // The file of another process has no event; the deadline bounds this.
         std::thread::sleep(Duration::from_millis(10));
     }
     kill(

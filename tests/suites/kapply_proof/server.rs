@@ -54,6 +54,7 @@ impl Server {
                 if kinds.iter().all(|kind| schemas.get(kind).is_some()) {
                     return schemas;
                 }
+                // A new CRD is described a moment later, and there is nothing to watch for it.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };

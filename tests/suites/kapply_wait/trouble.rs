@@ -31,7 +31,7 @@ fn cut_connections_lose_nothing() {
     let place = Place::new("cut");
     let (proxy, kubeconfig) = through(&place.shared);
     let mut slow = place.deployment("slow", &Value::Null);
-    slow["spec"]["minReadySeconds"] = 6.into();
+    slow["spec"]["minReadySeconds"] = 15.into();
     let words = [
         "apply",
         "--kubeconfig",
@@ -61,13 +61,18 @@ fn cut_connections_lose_nothing() {
         (proxy.accepted() > 0).then_some(())
     });
     let before = proxy.accepted();
-    for _ in 0..5 {
-        thread::sleep(Duration::from_millis(400));
+    for _ in 0..3 {
+        let so_far = proxy.accepted();
         proxy.cut();
+        Shared::eventually("a new connection", Duration::from_secs(20), || {
+            (proxy.accepted() > so_far).then_some(())
+        });
     }
-    // An API server that restarts: nothing answers for a while.
+    // An API server that restarts: nothing answers until it was asked twice.
     proxy.close();
-    thread::sleep(Duration::from_secs(2));
+    Shared::eventually("more than one try", Duration::from_secs(20), || {
+        (proxy.refused() > 1).then_some(())
+    });
     proxy.open();
     let ran = waiting.join().unwrap().exits(0);
     assert!(

@@ -22,6 +22,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The names of all outcomes, in the order of summaries.
+    pub const NAMES: [&'static str; 7] = [
+        "created",
+        "configured",
+        "recreated",
+        "unchanged",
+        "conflict",
+        "failed",
+        "skipped",
+    ];
+
     /// The stable name of the outcome, as in `-o json`.
     #[must_use]
     pub fn name(&self) -> &'static str {

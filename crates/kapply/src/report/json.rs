@@ -19,15 +19,7 @@ pub fn applied(
     end: Option<End>,
 ) -> Value {
     let mut summary = Map::new();
-    for name in [
-        "created",
-        "configured",
-        "recreated",
-        "unchanged",
-        "conflict",
-        "failed",
-        "skipped",
-    ] {
+    for name in Outcome::NAMES {
         let count = results
             .iter()
             .filter(|applied| applied.outcome.name() == name)

@@ -88,15 +88,7 @@ pub fn not_sent(targets: &[Target], results: &[Applied]) -> Vec<String> {
 #[must_use]
 pub fn summary(results: &[Applied]) -> String {
     let mut parts = Vec::new();
-    for name in [
-        "created",
-        "configured",
-        "recreated",
-        "unchanged",
-        "conflict",
-        "failed",
-        "skipped",
-    ] {
+    for name in Outcome::NAMES {
         let count = results
             .iter()
             .filter(|applied| applied.outcome.name() == name)
