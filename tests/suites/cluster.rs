@@ -24,6 +24,17 @@ impl Own {
         )
     }
 
+    /// The hardware address that `server` has its gateway at.
+    fn gateway(&self) -> String {
+        let table = self.klab(&["exec", "server", "--", "cat", "/proc/net/arp"]);
+        let table = table.exits(0).stdout;
+        let mut lines = table.lines().map(str::split_whitespace);
+        let mut line = lines
+            .find(|line| line.clone().next() == Some("172.30.0.1"))
+            .unwrap_or_else(|| panic!("no gateway in {table}"));
+        line.nth(3).expect("the fourth column").to_owned()
+    }
+
     /// The machine, with what there is of this cluster.
     fn machine(&self) -> Inventory {
         Inventory::take(&|name| name == self.0).unwrap()
@@ -176,7 +187,11 @@ fn a_node_comes_back_and_a_removed_one_is_forgotten() {
         .fails_naming(1, &["agent1", "node start agent1"]);
     own.klab(&["node", "partition", "agent1"])
         .fails_naming(1, &["agent1", "stopped", "node start agent1"]);
+    let gateway = own.gateway();
+    // The switch's own: one of a port would be right by chance.
+    assert_eq!(gateway, "02:6b:6c:61:62:ff");
     own.klab(&["node", "start", "agent1"]).exits(0);
+    assert_eq!(gateway, own.gateway(), "the others have lost their way out");
     let said = own.klab(&["exec", "agent1", "--", "hostname"]).exits(0);
     assert_eq!(said.stdout, "agent1\n");
     own.klab(&["node", "rm", "server"])
