@@ -81,6 +81,10 @@ impl Limits {
     };
 }
 
+/// How long an answer takes whose first packet was lost, as happens while nodes come and go: TCP
+/// sends it again after a second.
+pub const RETRANSMITTED: Duration = Duration::from_millis(1500);
+
 /// Changes to limits; what is absent stays as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

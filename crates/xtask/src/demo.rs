@@ -101,7 +101,7 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Demo) -> anyhow::Resul
 impl Demo {
     fn setup(&mut self) -> anyhow::Result<()> {
         // A report of an earlier run must not pass for this one's.
-        for name in ["report.html", "timeline.json"] {
+        for name in ["report.html", "timeline.json", "junit.xml"] {
             let path = self.report.join(name);
             if path.exists() {
                 fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
@@ -112,7 +112,8 @@ impl Demo {
 
     fn image(&mut self) -> anyhow::Result<()> {
         let out = self.repo.target.join("image");
-        let image = image::build(&self.repo, &self.runner, &self.repo.tool("ocipack"), &out)?;
+        let ocipack = self.repo.tool("ocipack");
+        let image = image::build(&self.repo, &self.runner, &ocipack, &out)?;
         say(&format!("    {} {}", image.reference, image.digest));
         self.built = Some((Runtime::find(&self.repo)?, image));
         Ok(())
@@ -127,8 +128,9 @@ impl Demo {
     }
 
     fn load(&mut self) -> anyhow::Result<()> {
-        let archive = &self.built()?.1.archive;
-        self.cluster.load(&self.runner, archive)
+        let (_, image) = self.built()?;
+        self.cluster.load(&self.runner, &image.archive)?;
+        self.cluster.load(&self.runner, &image.next.archive)
     }
 
     fn apply(&mut self) -> anyhow::Result<()> {
@@ -146,21 +148,21 @@ impl Demo {
     fn drills(&mut self) -> anyhow::Result<()> {
         // kdrill calls these as they are written here: klab is first on its PATH.
         let klab = |words: &str| format!("klab --name {} {words}", self.cluster.name());
+        let (_, image) = self.built()?;
         let mut drill = self.client("kdrill")?;
         drill
-            .args([
-                "run",
-                "replicas",
-                "balance",
-                "node-add",
-                "scale",
-                "node-loss",
-            ])
-            .args(["--namespace", NAMESPACE, "--report"])
+            .args(["run", "all", "--namespace", NAMESPACE, "--report"])
             .arg(&self.report)
+            .args(["--image-digest", &image.digest])
+            .args(["--image-digest", &image.configuration])
+            .args(["--image-next", &image.next.reference, "--manifests"])
+            .arg(self.repo.root.join("manifests"))
+            .args(["--image", &format!("hostname-server={}", image.reference)])
             .args(["--load-via", &klab("exec server --")])
             .args(["--node-down", &klab("node stop")])
             .args(["--node-up", &klab("node start")])
+            .args(["--partition", &klab("node partition")])
+            .args(["--heal", &klab("node heal")])
             .args(["--node-add", &klab("node add")])
             .env("PATH", self.path_with_tools()?);
         self.runner.run(&mut drill)

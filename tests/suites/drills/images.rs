@@ -24,18 +24,29 @@ pub(crate) fn deaf(shared: &Shared) -> String {
 
 fn version(shared: &Shared, name: &str, words: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
+    let ocipack = |words: &[&str]| run(Command::new(tool("ocipack")).args(words), "").exits(0);
+    let tree = folder.path().join("tree");
+    ocipack(&[
+        "unpack",
+        shared.archive.to_str().unwrap(),
+        tree.to_str().unwrap(),
+    ]);
+    let server = tree.join("bin/hostname-server");
+    let binary = format!("linux/{}={}", architecture(), server.display());
     let archive = folder.path().join(format!("{name}.tar"));
+    let archive = archive.to_str().unwrap();
     let reference = format!("localhost/hostname-server:{name}-{}", std::process::id());
     let label = format!("org.opencontainers.image.version={name}");
-    let mut build = Command::new(tool("ocipack"));
-    build
-        .args(["build", "--base"])
-        .arg(&shared.archive)
-        .args(["--name", &reference, "--label", &label])
-        .args(words)
-        .arg("-o")
-        .arg(&archive);
-    run(&mut build, "").exits(0);
-    shared.klab(&["load", archive.to_str().unwrap()]).exits(0);
+    let flags = ["--name", &reference, "--label", &label, "-o", archive];
+    ocipack(&[&["build", "--binary", &binary], &flags[..], words].concat());
+    shared.klab(&["load", archive]).exits(0);
     reference
+}
+
+/// This machine's architecture, as images name it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        _ => "amd64",
+    }
 }

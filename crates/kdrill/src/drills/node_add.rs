@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use super::{Drill, Findings, Need, Stage, scale, stage::seconds};
 use crate::{
     error::{Error, Result},
-    limits::Limits,
+    limits::{Limits, RETRANSMITTED},
 };
 
 /// The drill.
@@ -17,7 +17,10 @@ pub const DRILL: Drill = Drill {
     promise: "a new node joins, new pods land on it and answer, and no request fails",
     does: "adds a node, scales up by as many replicas as there are nodes, and back",
     needs: &[Need::Load, Need::NodeAdd],
-    limits: Limits::USUAL,
+    limits: Limits {
+        max_p99: RETRANSMITTED,
+        ..Limits::USUAL
+    },
     run: |stage, findings| run(stage, findings).boxed_local(),
 };
 

@@ -6,7 +6,7 @@ use super::{
     Drill, Findings, Need, Stage,
     outage::{self, Cut},
 };
-use crate::{error::Result, limits::Limits, putback::Change};
+use crate::{error::Result, limits::{Limits, RETRANSMITTED}, putback::Change};
 
 /// The drill.
 pub const DRILL: Drill = Drill {
@@ -14,7 +14,10 @@ pub const DRILL: Drill = Drill {
     promise: "a node that carries a replica is lost: all replicas are Ready elsewhere in time, and requests fail only until its endpoints are gone",
     does: "cuts the power of the node with the most replicas, waits until others make up for it, and starts it again",
     needs: &[Need::Load, Need::NodeLoss],
-    limits: Limits::USUAL,
+    limits: Limits {
+        max_p99: RETRANSMITTED,
+        ..Limits::USUAL
+    },
     run: |stage, findings| run(stage, findings).boxed_local(),
 };
 

@@ -7,7 +7,7 @@ use super::{
     Drill, Findings, Need, Stage,
     outage::{self, Cut},
 };
-use crate::{error::Result, limits::Limits, putback::Change};
+use crate::{error::Result, limits::{Limits, RETRANSMITTED}, putback::Change};
 
 /// The drill.
 pub const DRILL: Drill = Drill {
@@ -15,7 +15,10 @@ pub const DRILL: Drill = Drill {
     promise: "a node is cut off the network: its pods leave the endpoints, are replaced in time, and end once it is back; requests fail only until its endpoints are gone",
     does: "cuts the network of the node with the most replicas, waits until others make up for it, and heals it",
     needs: &[Need::Load, Need::Partition],
-    limits: Limits::USUAL,
+    limits: Limits {
+        max_p99: RETRANSMITTED,
+        ..Limits::USUAL
+    },
     run: |stage, findings| run(stage, findings).boxed_local(),
 };
 

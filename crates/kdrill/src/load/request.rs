@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     generate::Aim,
-    pool::{Pool, Sender},
+    pool::{Kept, Pool, Sender},
     ports::SourcePorts,
     record::Failure,
 };
@@ -56,15 +56,20 @@ pub async fn send(
 ) -> Answer {
     let deadline = Instant::now() + limit;
     if let Some(kept) = pool.and_then(Pool::take) {
+        let port = kept.port;
         match timeout_at(deadline, ask_kept(kept, aim, pool)).await {
             Ok(Some(answer)) => return answer,
             // It was closed before anything was sent: a fresh one takes its place.
             Ok(None) => {}
-            Err(_) => return Failure::Timeout.into(),
+            Err(_) => {
+                ports.avoid(port);
+                return Failure::Timeout.into();
+            }
         }
     }
     let mut port = 0;
-    let stream = match timeout_at(deadline, connect(aim.address, ports, &mut port)).await {
+    let stream = match timeout_at(deadline, connect(aim.address, ports, &mut port)).await
+    {
         Err(_) => {
             ports.avoid(port);
             return Failure::ConnectTimeout.into();
@@ -72,7 +77,7 @@ pub async fn send(
         Ok(Err(error)) => return connect_failure(&error).into(),
         Ok(Ok(stream)) => stream,
     };
-    timeout_at(deadline, exchange(stream, aim, pool))
+    timeout_at(deadline, exchange(stream, port, aim, pool))
         .await
         .unwrap_or_else(|_| {
             ports.avoid(port);
@@ -106,6 +111,9 @@ async fn connect_from(address: SocketAddr, port: u16) -> io::Result<TcpStream> {
     // A port whose former connection is still being forgotten can be taken all the same.
     socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::new(any, port))?;
+    // Closed, whatever is under way: a connection to a lost pod would go on asking for its end, and
+    // connection tracking with it remember the pod, for minutes.
+    socket.set_zero_linger()?;
     // Without this the request's few bytes could wait for an acknowledgement.
     socket.set_nodelay(true)?;
     socket.connect(address).await
@@ -119,7 +127,7 @@ fn taken(error: &io::Error) -> bool {
     )
 }
 
-async fn exchange(stream: TcpStream, aim: &Aim, pool: Option<&Pool>) -> Answer {
+async fn exchange(stream: TcpStream, port: u16, aim: &Aim, pool: Option<&Pool>) -> Answer {
     let (mut sender, connection) = match http1::handshake(TokioIo::new(stream)).await {
         Ok(pair) => pair,
         Err(error) => return broken(&error).into(),
@@ -138,16 +146,16 @@ async fn exchange(stream: TcpStream, aim: &Aim, pool: Option<&Pool>) -> Answer {
     tokio::spawn(connection);
     let (answer, may_stay) = ask(&mut sender, aim, "keep-alive").await;
     if may_stay {
-        pool.give(sender);
+        pool.give(Kept { sender, port });
     }
     answer.unwrap_or_else(|error| broken(&error).into())
 }
 
 /// Asks on a kept connection; `None` when nothing could be sent on it.
-async fn ask_kept(mut sender: Sender, aim: &Aim, pool: Option<&Pool>) -> Option<Answer> {
-    let (answer, may_stay) = ask(&mut sender, aim, "keep-alive").await;
+async fn ask_kept(mut kept: Kept, aim: &Aim, pool: Option<&Pool>) -> Option<Answer> {
+    let (answer, may_stay) = ask(&mut kept.sender, aim, "keep-alive").await;
     if let (true, Some(pool)) = (may_stay, pool) {
-        pool.give(sender);
+        pool.give(kept);
     }
     match answer {
         Err(error) if error.is_canceled() => None,
