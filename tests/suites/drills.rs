@@ -37,7 +37,8 @@ fn rendered(shared: &Shared, namespace: &Namespace, change: impl Fn(&mut Value))
         .find(|object| object["kind"] == "Deployment")
         .unwrap();
     // Shorter than the stack's own grace, so that tests wait less for replicas to end.
-    grace(deployment, "1.5");
+    deployment["spec"]["template"]["spec"]["containers"][0]["env"] =
+        json!([{ "name": "GRACE_SECONDS", "value": "1.5" }]);
     change(deployment);
     list.to_string()
 }
@@ -48,12 +49,6 @@ fn deploy(shared: &Shared, namespace: &Namespace, change: impl Fn(&mut Value)) -
         .kapply(&["apply", "-f", "-", "--wait", "--timeout", "2m"], &text)
         .exits(0);
     text
-}
-
-/// How long a replica goes on serving after it was told to end.
-fn grace(deployment: &mut Value, seconds: &str) {
-    deployment["spec"]["template"]["spec"]["containers"][0]["env"] =
-        json!([{ "name": "GRACE_SECONDS", "value": seconds }]);
 }
 
 fn drill(shared: &Shared, namespace: &Namespace, report: &Path, words: &[&str]) -> Ran {

@@ -143,13 +143,17 @@ fn of_drill(old: &DrillReport, new: &DrillReport, tolerance: f64) -> Vec<Row> {
 
 /// A drill's numbers of which less is better: name, value, unit.
 fn numbers(drill: &DrillReport) -> Vec<(String, f64, String)> {
-    let measured = drill.measurements.iter().map(|measurement| {
-        (
-            measurement.name.clone(),
-            measurement.value,
-            measurement.unit.clone(),
-        )
-    });
+    let measured = drill
+        .measurements
+        .iter()
+        .filter(|measurement| measurement.unit != "times")
+        .map(|measurement| {
+            (
+                measurement.name.clone(),
+                measurement.value,
+                measurement.unit.clone(),
+            )
+        });
     let mut numbers: Vec<_> = measured.collect();
     if let Some(requests) = &drill.requests {
         let failed = requests.failed as f64;

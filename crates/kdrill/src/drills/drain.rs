@@ -134,7 +134,7 @@ async fn evict_all(
             crate::timeline::document::Measurement {
                 name: name.to_owned(),
                 value: f64::from(count),
-                unit: "requests".to_owned(),
+                unit: "times".to_owned(),
             }
         }),
     );

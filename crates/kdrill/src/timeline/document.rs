@@ -128,7 +128,7 @@ pub struct Measurement {
     pub name: String,
     /// The number.
     pub value: f64,
-    /// Its unit: `s` or `requests`.
+    /// Its unit: `s`, `requests` or `times`.
     pub unit: String,
 }
 
