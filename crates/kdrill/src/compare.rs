@@ -178,7 +178,8 @@ fn worse(before: f64, after: f64, unit: &str, tolerance: f64) -> bool {
 /// The comparison as a table; what is worse is marked.
 #[must_use]
 pub fn table(comparison: &Comparison) -> String {
-    let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+    let show =
+        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
     let mut lines = vec![format!(
         "{:22} {:50} {:>10} {:>10}",
         "DRILL", "NUMBER", "BEFORE", "AFTER"

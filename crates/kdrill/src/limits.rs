@@ -215,9 +215,7 @@ fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>
         .map_err(|error| D::Error::custom(format!("{text:?}: {error}")))
 }
 
-fn max_failed<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<MaxFailed>, D::Error> {
+fn max_failed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MaxFailed>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {

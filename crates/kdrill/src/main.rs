@@ -10,8 +10,7 @@ use clap::{CommandFactory as _, Parser as _};
 use kdrill::{
     cli::{Cli, Command, CompareArgs, Output, RunArgs},
     cluster::connect::connect,
-    compare,
-    drills,
+    compare, drills,
     limits::Limits,
     load::generate,
     report::summary,

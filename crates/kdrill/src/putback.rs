@@ -60,7 +60,9 @@ impl Change {
                         format!("scale deployment {namespace}/{deployment} back to {count}")
                     }
                     Field::Image { image, .. } => {
-                        format!("set the image of deployment {namespace}/{deployment} back to {image}")
+                        format!(
+                            "set the image of deployment {namespace}/{deployment} back to {image}"
+                        )
                     }
                 }
             }

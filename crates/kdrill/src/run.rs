@@ -61,7 +61,10 @@ impl Plan {
     /// # Errors
     /// [`Error::Usage`] when `all` stands beside others.
     pub fn choose(&mut self, choices: &[Choice]) -> Result<()> {
-        if choices.iter().all(|choice| matches!(choice, Choice::One(_))) {
+        if choices
+            .iter()
+            .all(|choice| matches!(choice, Choice::One(_)))
+        {
             self.drills = choices
                 .iter()
                 .filter_map(|choice| match choice {
@@ -77,7 +80,11 @@ impl Plan {
             ));
         }
         for drill in drills::ALL {
-            match drill.needs.iter().find_map(|need| self.params.missing(*need)) {
+            match drill
+                .needs
+                .iter()
+                .find_map(|need| self.params.missing(*need))
+            {
                 None => self.drills.push(drill),
                 Some(missing) => self.left_out.push((drill.name, missing)),
             }
@@ -101,7 +108,10 @@ impl Plan {
             ));
         }
         if self.load.connections == Connections::Kept
-            && self.drills.iter().any(|drill| drill.name == balance::DRILL.name)
+            && self
+                .drills
+                .iter()
+                .any(|drill| drill.name == balance::DRILL.name)
         {
             return wrong(
                 "balance counts fresh connections, and --connections kept makes none: give fresh or both".to_owned(),
@@ -147,7 +157,9 @@ pub async fn run(plan: Plan, connection: Connection) -> Result<Document> {
         }
     };
     for (name, missing) in &plan.left_out {
-        stage.progress.warn(&format!("{name} is left out: it needs {missing}"));
+        stage
+            .progress
+            .warn(&format!("{name} is left out: it needs {missing}"));
     }
     let mut stopped = false;
     for drill in &plan.drills {

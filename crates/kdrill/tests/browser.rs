@@ -20,7 +20,10 @@ fn load(page: &str, flags: &[&str]) -> (String, Vec<String>) {
     let output = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
         .args(["--disable-background-networking", "--no-first-run"])
-        .args(["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr"])
+        .args([
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--enable-logging=stderr",
+        ])
         .arg(format!("--user-data-dir={}", folder.path().display()))
         .args(flags)
         .arg(format!("file://{}", file.display()))
@@ -45,8 +48,7 @@ fn load(page: &str, flags: &[&str]) -> (String, Vec<String>) {
 #[test]
 #[ignore = "needs chromium"]
 fn a_browser_shows_the_report_without_an_error_and_without_asking_anybody() {
-    let document: Document =
-        serde_json::from_str(include_str!("fixtures/timeline.json")).unwrap();
+    let document: Document = serde_json::from_str(include_str!("fixtures/timeline.json")).unwrap();
     let page = html::page(&document).unwrap();
     for flags in [&[][..], &["--force-dark-mode"], &["--window-size=400,800"]] {
         let (shown, wrong) = load(&page, flags);

@@ -85,7 +85,10 @@ fn sticky_clients_a_missing_budget_unowned_fields_and_refused_deletions_break_th
     let mut list: Value = serde_json::from_str(&text).unwrap();
     let objects = list["items"].as_array_mut().unwrap();
     objects.retain(|object| object["kind"] == "Deployment");
-    objects[0]["spec"].as_object_mut().unwrap().remove("replicas");
+    objects[0]["spec"]
+        .as_object_mut()
+        .unwrap()
+        .remove("replicas");
     std::fs::write(&manifests, list.to_string()).unwrap();
     shared
         .kapply(&["apply", "-f", manifests.to_str().unwrap()], "")

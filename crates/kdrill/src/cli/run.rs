@@ -330,7 +330,10 @@ mod tests {
     fn all_is_every_drill_that_the_flags_allow_and_says_what_is_left_out() {
         let plan = plan("all --image-next web:2").unwrap();
         let names: Vec<_> = plan.drills.iter().map(|drill| drill.name).collect();
-        assert!(names.contains(&"rollout") && names.contains(&"drain"), "{names:?}");
+        assert!(
+            names.contains(&"rollout") && names.contains(&"drain"),
+            "{names:?}"
+        );
         assert!(!names.contains(&"node-loss"), "{names:?}");
         assert!(
             plan.left_out

@@ -145,11 +145,7 @@ pub async fn set(
     manager: &str,
 ) -> Result<()> {
     deployments(client, namespace)
-        .patch(
-            deployment,
-            &by(manager),
-            &Patch::Strategic(field.patch()),
-        )
+        .patch(deployment, &by(manager), &Patch::Strategic(field.patch()))
         .await
         .map_err(|error| {
             Error::api(

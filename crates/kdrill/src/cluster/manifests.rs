@@ -6,8 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use kapply::{
     apply::{self, ApplyOptions},
     connect::{self, ConnectOptions},
-    decode,
-    diff, discover,
+    decode, diff, discover,
     interrupt::Interrupt,
     object::Object,
     plan::{self, Action, Blocked, Check, Force, Plan, PlanOptions},
@@ -90,9 +89,8 @@ impl Manifests {
     /// # Errors
     /// [`Error::Kapply`].
     pub async fn why_stuck(&self, deployment: &str, limit: Duration) -> Result<Option<String>> {
-        let text = format!(
-            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {deployment}}}}}"
-        );
+        let text =
+            format!("{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {deployment}}}}}");
         let opened = self.open_text(&text).await?;
         let options = WaitOptions {
             since: wait::server_time(&opened.cluster).await,

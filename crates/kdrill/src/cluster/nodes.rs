@@ -73,12 +73,7 @@ pub enum Eviction {
 ///
 /// # Errors
 /// [`Error::Api`] for any other answer.
-pub async fn evict(
-    client: &Client,
-    namespace: &str,
-    pod: &str,
-    dry_run: bool,
-) -> Result<Eviction> {
+pub async fn evict(client: &Client, namespace: &str, pod: &str, dry_run: bool) -> Result<Eviction> {
     let params = EvictParams {
         delete_options: None,
         post_options: PostParams {

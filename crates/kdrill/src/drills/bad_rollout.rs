@@ -35,7 +35,9 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let asked = stage
         .change(&container_image(stage, &image), MANAGER)
         .await?;
-    stage.progress.step("asking kapply why the rollout is stuck");
+    stage
+        .progress
+        .step("asking kapply why the rollout is stuck");
     let look = LOOK.min(stage.params.timeout);
     let deployment = &stage.target.deployment;
     let reason = stage.params.manifests.why_stuck(deployment, look).await?;
@@ -63,9 +65,13 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     stage
         .progress
         .step("waiting for the former version to be back");
-    completed(stage, findings, "the broken replicas are gone", asked, |view| {
-        view.revision() == old.revision()
-    })
+    completed(
+        stage,
+        findings,
+        "the broken replicas are gone",
+        asked,
+        |view| view.revision() == old.revision(),
+    )
     .await;
     stage.judge_requests(from, findings).await
 }

@@ -5,7 +5,7 @@ use futures::FutureExt as _;
 use super::{Drill, Findings, Need, Stage};
 use crate::{
     error::Result,
-    judge::{latency, failures, share},
+    judge::{failures, latency, share},
     limits::Limits,
     load::generate::due,
 };

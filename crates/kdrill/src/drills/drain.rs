@@ -130,12 +130,14 @@ async fn evict_all(
         }
     }
     findings.measurements.extend(
-        [("evictions granted", granted), ("evictions refused", refused)].map(|(name, count)| {
-            crate::timeline::document::Measurement {
-                name: name.to_owned(),
-                value: f64::from(count),
-                unit: "times".to_owned(),
-            }
+        [
+            ("evictions granted", granted),
+            ("evictions refused", refused),
+        ]
+        .map(|(name, count)| crate::timeline::document::Measurement {
+            name: name.to_owned(),
+            value: f64::from(count),
+            unit: "times".to_owned(),
         }),
     );
     Ok(())

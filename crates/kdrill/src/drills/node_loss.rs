@@ -6,7 +6,11 @@ use super::{
     Drill, Findings, Need, Stage,
     outage::{self, Cut},
 };
-use crate::{error::Result, limits::{Limits, RETRANSMITTED}, putback::Change};
+use crate::{
+    error::Result,
+    limits::{Limits, RETRANSMITTED},
+    putback::Change,
+};
 
 /// The drill.
 pub const DRILL: Drill = Drill {

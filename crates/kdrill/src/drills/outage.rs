@@ -198,9 +198,7 @@ async fn recover(stage: &Stage, findings: &mut Findings, node: &str, cut: Durati
         .wait(cut, limit, |view| recovery::recovered(view, node, replicas))
         .await;
     let loss = moments(stage, cut, node);
-    findings
-        .checks
-        .push(loss.judge(replicas, allowed, limit));
+    findings.checks.push(loss.judge(replicas, allowed, limit));
     findings.measurements.extend(loss.measurements());
 }
 
@@ -260,7 +258,9 @@ pub(super) async fn judge(stage: &Stage, findings: &mut Findings, outage: &Outag
         &outside,
         findings.limits.max_failed,
     ));
-    let calm = samples.iter().filter(|sample| !window.contains(&sample.due));
+    let calm = samples
+        .iter()
+        .filter(|sample| !window.contains(&sample.due));
     findings
         .checks
         .extend(latency::judge(calm, findings.limits.max_p99));

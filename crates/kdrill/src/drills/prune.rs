@@ -59,7 +59,11 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let now = stage.timeline.view().ready_names();
     findings.check(
         "the replicas are the same",
-        format!("{} of {} still there", pods.intersection(&now).count(), pods.len()),
+        format!(
+            "{} of {} still there",
+            pods.intersection(&now).count(),
+            pods.len()
+        ),
         "all",
         pods == now,
     );

@@ -34,10 +34,16 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     }
     let from = stage.timeline.now();
     let old = stage.timeline.view().revision().map(str::to_owned);
-    let asked = stage.change(&container_image(stage, image), MANAGER).await?;
-    let rolled = completed(stage, findings, "every replica runs the next version", asked, |view| {
-        view.revision() != old.as_deref()
-    })
+    let asked = stage
+        .change(&container_image(stage, image), MANAGER)
+        .await?;
+    let rolled = completed(
+        stage,
+        findings,
+        "every replica runs the next version",
+        asked,
+        |view| view.revision() != old.as_deref(),
+    )
     .await;
     if let Some(rolled) = rolled {
         findings.seconds("rollout", seconds(asked, rolled.at));
@@ -49,9 +55,13 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     stage
         .progress
         .step("waiting for the former version to be back");
-    let back = completed(stage, findings, "every replica runs the former version again", asked, |view| {
-        view.revision() == old.as_deref()
-    })
+    let back = completed(
+        stage,
+        findings,
+        "every replica runs the former version again",
+        asked,
+        |view| view.revision() == old.as_deref(),
+    )
     .await;
     if let Some(back) = back {
         findings.seconds("rollout back", seconds(asked, back.at));

@@ -97,9 +97,9 @@ impl Params {
             Need::Manifests if self.manifests.paths.is_empty() => {
                 Some("--manifests PATH, what the stack was applied from")
             }
-            Need::ControlPlaneRestart if self.control_plane_restart.is_none() => Some(
-                "--control-plane-restart CMD, the command that restarts the control plane",
-            ),
+            Need::ControlPlaneRestart if self.control_plane_restart.is_none() => {
+                Some("--control-plane-restart CMD, the command that restarts the control plane")
+            }
             _ => None,
         }
     }

@@ -10,10 +10,7 @@ use crate::{
 /// Judges that 99 of 100 answers took no longer than `allowed`; `None` when nothing was answered,
 /// which is for the judgement of failures to say.
 #[must_use]
-pub fn judge<'a>(
-    samples: impl Iterator<Item = &'a Sample>,
-    allowed: Duration,
-) -> Option<Check> {
+pub fn judge<'a>(samples: impl Iterator<Item = &'a Sample>, allowed: Duration) -> Option<Check> {
     let latency = series::tally(samples).latency?;
     let allowed_ms = allowed.as_secs_f64() * 1000.0;
     Some(Check {

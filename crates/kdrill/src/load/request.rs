@@ -48,12 +48,7 @@ impl From<Failure> for Answer {
 
 /// Sends `GET <path>`, reads the whole answer; gives up after `limit`. With a pool, a connection of
 /// it is used and given back; without, the connection is a fresh one and ends with the request.
-pub async fn send(
-    aim: &Aim,
-    limit: Duration,
-    ports: &SourcePorts,
-    pool: Option<&Pool>,
-) -> Answer {
+pub async fn send(aim: &Aim, limit: Duration, ports: &SourcePorts, pool: Option<&Pool>) -> Answer {
     let deadline = Instant::now() + limit;
     if let Some(kept) = pool.and_then(Pool::take) {
         let port = kept.port;
@@ -68,8 +63,7 @@ pub async fn send(
         }
     }
     let mut port = 0;
-    let stream = match timeout_at(deadline, connect(aim.address, ports, &mut port)).await
-    {
+    let stream = match timeout_at(deadline, connect(aim.address, ports, &mut port)).await {
         Err(_) => {
             ports.avoid(port);
             return Failure::ConnectTimeout.into();

@@ -93,7 +93,9 @@ mod tests {
         };
         let text = xml(&document);
         assert!(
-            text.contains("name=\"a &lt; b &amp; &quot;c&quot;\"><failure message=\"3 of 4 (allowed: all)\"/>"),
+            text.contains(
+                "name=\"a &lt; b &amp; &quot;c&quot;\"><failure message=\"3 of 4 (allowed: all)\"/>"
+            ),
             "{text}"
         );
         assert!(text.contains("failures=\"1\""));
