@@ -6,29 +6,51 @@ use serde_json::{Value, json};
 use super::{broken, deploy, drill, images, reports_are_whole};
 
 #[test]
-fn replicas_on_one_node_break_the_promise_of_spread() {
+fn pinned_replicas_without_room_for_more_break_what_needs_either() {
     let shared = Shared::get();
     let namespace = Namespace::create(&shared, "pinned");
     deploy(&shared, &namespace, |deployment| {
         deployment["spec"]["template"]["spec"]["nodeSelector"] =
             json!({ "kubernetes.io/hostname": "server" });
     });
+    let quota = ["create", "quota", "full", "--hard=pods=3"];
+    change(&shared, &namespace, &quota);
     let report = tempfile::tempdir().unwrap();
     let other = format!("sha256:{}", "0".repeat(64));
+    let drills = ["replicas", "scale", "rollout", "node-add", "pod-kill"];
+    let flags = [
+        ["--image-digest", &other],
+        ["--image-next", "localhost/hostname-server:none"],
+        ["--node-add", "true"],
+        ["--max-recovery", "pod-kill=1ms"],
+        ["--timeout", "6s"],
+    ];
     drill(
         &shared,
         &namespace,
         report.path(),
-        &["replicas", "--image-digest", &other],
+        &[&drills[..], &flags.concat()].concat(),
     )
     .exits(1);
-    let found = broken(&reports_are_whole(report.path()), "replicas");
+    let timeline = reports_are_whole(report.path());
+    let found = broken(&timeline, "replicas");
     let [(_, spread), (image, ran)] = &found[..] else {
         panic!("{found:?}")
     };
     assert!(spread.contains("server 3"), "{found:?}");
     assert!(image.contains("the image that was built"), "{found:?}");
     assert!(ran.contains("web-deployment-"), "{found:?}");
+    for (drill, promise) in [
+        ("scale", "4 replicas are Ready and serving"),
+        ("rollout", "every replica runs the next version"),
+        ("node-add", "a new node is Ready"),
+    ] {
+        let found = broken(&timeline, drill);
+        let not_reached = (promise.to_owned(), "not reached".to_owned());
+        assert!(found.contains(&not_reached), "{drill}: {found:?}");
+    }
+    let found = broken(&timeline, "pod-kill");
+    assert!(found[0].0.contains("without the killed one"), "{found:?}");
 }
 
 #[test]

@@ -57,19 +57,30 @@ fn a_healthy_stack_keeps_its_promises() {
 }
 
 #[test]
-fn losing_a_node_and_being_cut_off_from_one_are_survived() {
+fn nodes_may_come_be_cut_off_and_go() {
     let shared = Shared::get();
     let namespace = Namespace::create(&shared, "loss");
     deploy(&shared, &namespace, |_| {});
     let report = tempfile::tempdir().unwrap();
+    let add = format!("{} --name {} node add", tool("klab").display(), shared.name);
     drill(
         &shared,
         &namespace,
         report.path(),
-        &["node-partition", "node-loss"],
+        &[
+            "node-add",
+            "node-partition",
+            "node-loss",
+            "--node-add",
+            &add,
+        ],
     )
     .exits(0);
-    reports_are_whole(report.path());
+    let timeline = reports_are_whole(report.path());
+    let events = timeline["events"].as_array().unwrap();
+    let added = events.iter().find(|event| event["kind"] == "node-added");
+    let added = added.unwrap()["subject"].as_str().unwrap();
+    shared.klab(&["node", "rm", added]).exits(0);
     // The node is back: the next one finds the cluster as this one did.
     let status = shared.klab(&["status", "-o", "json"]).exits(0).stdout;
     let status: Value = serde_json::from_str(&status).unwrap();
