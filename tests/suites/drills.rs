@@ -56,7 +56,7 @@ fn drill(shared: &Shared, namespace: &Namespace, report: &Path, words: &[&str]) 
     // Little load and short waits: what is proved here is the drills, not the machine.
     shared.kdrill(
         &[
-            &["--namespace", &namespace.name, "--report", report],
+            &["--namespace", &namespace.name, "--report", report][..],
             &["--rate", "200", "--requests", "300", "--steady", "1s"],
             &["--scale-to", "4"],
             words,

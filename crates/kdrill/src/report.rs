@@ -1,5 +1,5 @@
 //! Stage 6: the report. The run becomes one document; the document becomes timeline.json, a page,
-//! JUnit XML, and a summary for the terminal.
+//! XML for CI systems, and a summary for the terminal.
 
 use std::path::Path;
 

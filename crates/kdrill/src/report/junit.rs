@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::svg::escape;
 use crate::timeline::document::{Document, DrillReport, Outcome};
 
-/// The document as JUnit XML.
+/// The document as XML for CI systems.
 #[must_use]
 pub fn xml(document: &Document) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
