@@ -8,6 +8,8 @@
 
   cni-plugins,
   containerd,
+  coredns,
+  distribution,
   etcd,
   iproute2,
   iptables,
@@ -21,6 +23,15 @@
 let
   klab = callPackage ./tool.nix { name = "klab"; };
 
+  # It goes into an image of its own, without any library.
+  static =
+    package:
+    package.overrideAttrs (old: {
+      env = (old.env or { }) // {
+        CGO_ENABLED = "0";
+      };
+    });
+
   # The folder that KLAB_RUNTIME names: every program that klab starts.
   runtime = runCommand "klab-runtime" { } ''
     mkdir -p $out/bin
@@ -31,7 +42,9 @@ let
       ${etcd}/bin/etcd \
       ${runc}/bin/runc \
       ${cni-plugins}/bin/{host-local,loopback,portmap,ptp} \
-      ${kubernetes.pause}/bin/pause
+      ${kubernetes.pause}/bin/pause \
+      ${static coredns}/bin/coredns \
+      ${distribution}/bin/registry
   '';
 in
 symlinkJoin {

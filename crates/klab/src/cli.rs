@@ -144,7 +144,7 @@ struct Up {
     /// The API server's port on 127.0.0.1 [default: a free one]
     #[arg(long, value_name = "PORT")]
     api_port: Option<u16>,
-    /// No CoreDNS: names of Services are not resolved
+    /// No name server: names of Services are not resolved
     #[arg(long)]
     no_dns: bool,
     /// A further flag of every kubelet (may be repeated)

@@ -4,10 +4,7 @@
 mod build;
 mod recipe;
 
-use std::{
-    env, fmt, fs,
-    path::PathBuf,
-};
+use std::{env, fmt, fs, path::PathBuf};
 
 use sha2::{Digest, Sha256};
 

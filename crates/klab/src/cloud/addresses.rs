@@ -114,8 +114,7 @@ pub(super) fn changes(
         match (wants_address(service), given(net, service)) {
             // Two with the same one: somebody wrote it there by hand.
             (true, Some(address)) if taken.insert(address) => {}
-            (true, _) => drop(changes.insert(name.clone(), None)),
-            (false, Some(_)) => drop(changes.insert(name.clone(), None)),
+            (true, _) | (false, Some(_)) => drop(changes.insert(name.clone(), None)),
             (false, None) => {}
         }
     }

@@ -67,14 +67,14 @@ fn chosen(folder: &Folder, node: &str, wanted: &[String]) -> Result<Vec<String>>
 fn running(folder: &Folder, node: &str, names: &[String]) -> Result<BTreeMap<String, i32>> {
     let members = process::members(&folder.path())?;
     let of_node = members.into_iter().filter(|member| member.role == node);
-    let named = of_node.filter_map(|member| {
+    let found = of_node.filter_map(|member| {
         let program = member.command.first()?.rsplit('/').next()?;
         names
             .iter()
             .find(|name| *name == program)
             .map(|name| (name.clone(), member.pid))
     });
-    Ok(named.collect())
+    Ok(found.collect())
 }
 
 async fn end(
@@ -87,7 +87,9 @@ async fn end(
     let send = |pid: i32, signal| {
         let _ = kill(Pid::from_raw(pid), signal);
     };
-    before.values().for_each(|pid| send(*pid, Signal::SIGTERM));
+    for pid in before.values() {
+        send(*pid, Signal::SIGTERM);
+    }
     let asked = Instant::now();
     loop {
         let now = running(folder, node, names)?;
@@ -99,8 +101,9 @@ async fn end(
             return Ok(());
         }
         if asked.elapsed() > END_LIMIT {
-            left.iter()
-                .for_each(|(_, pid)| send(**pid, Signal::SIGKILL));
+            for (_, pid) in left {
+                send(*pid, Signal::SIGKILL);
+            }
         }
         sleep(Duration::from_millis(100)).await;
     }

@@ -343,6 +343,10 @@ fn with_logs(folder: &Folder, error: Error) -> Error {
             words.replace('\n', "\n    ")
         );
     }
+    // Each node needs some, and 128 for all of root's programs are usual.
+    if text.contains("too many open files") {
+        text.push_str("\n  the machine's inotify instances are used up: sysctl -w fs.inotify.max_user_instances=512");
+    }
     Error::Component(text)
 }
 

@@ -87,7 +87,7 @@ fn links() -> Finding {
 const RULES: &str = "\
 table ip klab {
     map services { type ipv4_addr . inet_proto . inet_service : verdict; }
-    chain target { dnat to 10.0.0.1:80; }
+    chain target { meta l4proto tcp dnat to 10.0.0.1:80; }
     chain out { type nat hook postrouting priority 100; ct mark 1 masquerade; }
     chain in { type nat hook prerouting priority -100; ip daddr . meta l4proto . th dport vmap @services; \
 numgen random mod 2 vmap { 0 : goto target, 1 : goto target }; }

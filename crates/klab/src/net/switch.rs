@@ -24,7 +24,7 @@ use crate::{
     child, cloud,
     error::{Context, Result},
     process::{MEMBER_VARIABLE, marker, own_program},
-    spec::{API_PORT, ClusterSpec, NODE_NET, REGISTRY_PORT, SWITCH},
+    spec::{API_PORT, ClusterSpec, NODE_NET, REGISTRY_PORT, SWITCH, SWITCH_MAC},
     state::{Folder, read_json},
 };
 
@@ -144,6 +144,7 @@ async fn prepare() -> Result<()> {
     let links = Links::open()?;
     links.up("lo").await?;
     links.add_bridge(BRIDGE).await?;
+    links.set_mac(BRIDGE, SWITCH_MAC).await?;
     links.add_address(BRIDGE, SWITCH, NODE_NET.1).await?;
     links.up(BRIDGE).await?;
     for (key, value) in [
