@@ -29,29 +29,6 @@ let
         done < "$checksumsPath"
       '';
 
-  # Manifests without sources.
-  manifests =
-    src:
-    let
-      keep =
-        path: type:
-        if type == "directory" then
-          let
-            entries = builtins.readDir path;
-          in
-          lib.any (name: keep "${path}/${name}" entries.${name}) (lib.attrNames entries)
-        else
-          lib.elem (baseNameOf path) [
-            "Cargo.toml"
-            "Cargo.lock"
-          ];
-    in
-    builtins.path {
-      name = "manifests";
-      path = src.outPath;
-      filter = keep;
-    };
-
   configure = ''
     export CARGO_HOME=$NIX_BUILD_TOP/cargo-home cargoDepsCopy=$cargoDeps
     mkdir "$CARGO_HOME"
@@ -83,7 +60,10 @@ let
       // package.env or { }
       // {
         name = "${package.pname}-dependencies";
-        src = manifests package.src;
+        src = package.src.named [
+          "Cargo.lock"
+          "Cargo.toml"
+        ];
         cargoDeps = vendored;
         cargoBuildFlags = package.cargoBuildFlags or [ ];
         # Members are empty here and compiled anew later: nothing of them may stay.
