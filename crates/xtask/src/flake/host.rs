@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,7 +11,11 @@ use std::{
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::{repo::find_program, run::Runner, setup::Runtime};
+use crate::{
+    repo::find_program,
+    run::Runner,
+    setup::{self, Runtime},
+};
 
 /// Tools that make what is built: another version is another derivation.
 const COMPILERS: &[&[&str]] = &[
@@ -31,6 +36,8 @@ pub(super) struct Host {
     crates: PathBuf,
     /// The folder of the cluster's programs.
     runtime: PathBuf,
+    /// Where what is compiled is kept, for a quicker next time.
+    target: PathBuf,
     #[serde(skip)]
     toolchain: PathBuf,
     #[serde(skip)]
@@ -63,6 +70,7 @@ impl Host {
             versions,
             crates: crates()?,
             runtime: real(&runtime.bin)?,
+            target: target()?,
             toolchain,
             go,
         })
@@ -76,7 +84,7 @@ impl Host {
     /// What builders see besides the store.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         let system = ["/bin", "/usr", "/lib", "/lib64", "/etc/alternatives"].map(PathBuf::from);
-        let own = [&self.toolchain, &self.crates, &self.runtime];
+        let own = [&self.toolchain, &self.crates, &self.runtime, &self.target];
         let all = own.into_iter().chain(&self.go).cloned().chain(system);
         all.filter(|path| path.exists()).collect()
     }
@@ -96,6 +104,15 @@ fn crates() -> anyhow::Result<PathBuf> {
     folders.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
     let newest = folders.pop();
     newest.with_context(|| format!("{} is empty; run: cargo fetch", cache.display()))
+}
+
+/// A folder that builders of any user may write to.
+fn target() -> anyhow::Result<PathBuf> {
+    let target = setup::cache().join("nix-target");
+    fs::create_dir_all(&target)
+        .and_then(|()| fs::set_permissions(&target, fs::Permissions::from_mode(0o1777)))
+        .with_context(|| format!("making {}", target.display()))?;
+    Ok(target)
 }
 
 fn real(path: &Path) -> anyhow::Result<PathBuf> {

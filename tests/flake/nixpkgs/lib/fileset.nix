@@ -15,30 +15,23 @@ in
   toSource =
     { root, fileset }:
     let
-      only =
-        name: holds:
-        let
-          # A folder is kept if anything in it is: Nix asks about folders before what is in them.
-          keep =
-            path: type:
-            if type == "directory" then
-              let
-                entries = builtins.readDir path;
-              in
-              any (name: keep "${path}/${name}" entries.${name}) (builtins.attrNames entries)
-            else
-              holds path;
-        in
-        builtins.path {
-          inherit name;
-          path = root;
-          filter = keep;
-        };
       holds = predicate fileset;
+      # A folder is kept if anything in it is: Nix asks about folders before what is in them.
+      keep =
+        path: type:
+        if type == "directory" then
+          let
+            entries = builtins.readDir path;
+          in
+          any (name: keep "${path}/${name}" entries.${name}) (builtins.attrNames entries)
+        else
+          holds path;
     in
     {
-      outPath = only "source" holds;
-      # Of these files those with one of these names.
-      named = names: only "manifests" (path: builtins.elem (baseNameOf path) names && holds path);
+      outPath = builtins.path {
+        name = "source";
+        path = root;
+        filter = keep;
+      };
     };
 }
