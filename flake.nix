@@ -58,7 +58,13 @@
         }
       );
 
-      apps = perSystem (pkgs: scope pkgs ./nix/apps { });
+      apps = perSystem (
+        pkgs:
+        import ./nix/apps {
+          inherit pkgs self;
+          packages = packagesOf pkgs;
+        }
+      );
 
       checks = perSystem (pkgs: checksOf pkgs // vmTestsOf pkgs);
 

@@ -1,29 +1,26 @@
 # What `nix run .#NAME` does.
 {
-  lib,
-  writeShellApplication,
-
-  coreutils,
-  klab,
-  image,
-  stdenv,
-
-  mkDeploy,
+  pkgs,
+  packages,
   self,
 }:
 let
-  commands = mkDeploy {
+  inherit (pkgs) lib;
+  inherit (packages) image klab;
+
+  commands = self.lib.mkDeploy {
+    inherit pkgs;
     name = "hostname-server";
     manifests = ../../manifests;
     images.hostname-server = image;
   };
 
-  demo = writeShellApplication {
+  demo = pkgs.writeShellApplication {
     name = "demo";
     runtimeInputs = [
       commands.deploy
       commands.drill
-      coreutils
+      pkgs.coreutils
       klab
     ];
     text = builtins.readFile ./demo.sh;
@@ -45,7 +42,7 @@ builtins.mapAttrs (_: command: app command.meta.description (lib.getExe command)
   # The machines of a VM test, to be driven by hand; see `help()` in it.
   vm =
     let
-      test = self.checks.${stdenv.hostPlatform.system}.replicas;
+      test = self.checks.${pkgs.stdenv.hostPlatform.system}.replicas;
     in
     app "A cluster of NixOS machines with k3s, driven from a Python prompt" "${test.driverInteractive}/bin/nixos-test-driver";
 }
