@@ -312,3 +312,39 @@ fn what_a_registry_lacks_or_holds_otherwise_is_found() {
     shop.ocipack(&["pull", &through, "wrong"]).exits(0);
     shop.ocipack(&["diff", "two", "wrong"]).exits(0);
 }
+
+#[test]
+fn manifests_are_pushed_as_an_artifact_that_is_the_same_each_time() {
+    let (registry, shop) = (Registry::start(), Workshop::new());
+    fs::create_dir_all(shop.path("manifests/base")).unwrap();
+    fs::write(shop.path("manifests/base/web.yaml"), "kind: Service\n").unwrap();
+    fs::write(shop.path("manifests/.hidden"), "x").unwrap();
+    let reference = registry.repository("manifests:1");
+    let words = ["push", "--artifact", "manifests", &reference];
+    let more = ["--annotation", "org.opencontainers.image.revision=abc"];
+    let push = || shop.ocipack(&[&words[..], &more].concat()).exits(0).stdout;
+    let digest = push();
+    assert_eq!(push(), digest);
+    assert_eq!(registry.tags("manifests"), ["1"]);
+    // As Flux and every other reader of such artifacts sees it.
+    let crane = e2e::registry_programs().join("crane");
+    let mut manifest = std::process::Command::new(crane);
+    let manifest = run(manifest.args(["manifest", &reference]), "").exits(0);
+    let manifest: Value = serde_json::from_str(&manifest.stdout).unwrap();
+    let types = [&manifest["config"], &manifest["layers"][0]].map(|blob| &blob["mediaType"]);
+    assert_eq!(
+        types,
+        [
+            "application/vnd.cncf.flux.config.v1+json",
+            "application/vnd.cncf.flux.content.v1.tar+gzip"
+        ]
+    );
+    let annotations = &manifest["annotations"];
+    assert_eq!(annotations["org.opencontainers.image.revision"], "abc");
+    assert!(annotations["org.opencontainers.image.created"].is_string());
+
+    shop.ocipack(&["push", "--artifact", "nothing", &reference])
+        .fails_naming(2, &["nothing"]);
+    shop.ocipack(&["push", "manifests", &reference])
+        .fails_naming(2, &["not an OCI layout"]);
+}

@@ -2,6 +2,7 @@
 //!
 //! Every stage is a function of the one before it, so equal inputs are equal bytes.
 
+mod artifact;
 mod base;
 mod cargo;
 mod config;
@@ -20,6 +21,8 @@ use std::path::Path;
 use object::read::ReadCache;
 use oci_spec::image::{Config, Descriptor, Digest, MediaType};
 
+pub use artifact::ArtifactSpec;
+pub(crate) use artifact::{CONFIG_TYPE as ARTIFACT_CONFIG, CONTENT_TYPE as ARTIFACT_CONTENT};
 pub use base::BaseError;
 use base::{Base, BaseImage};
 pub use cargo::{CargoError, annotations as cargo_annotations};

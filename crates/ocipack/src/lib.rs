@@ -44,8 +44,8 @@ mod unpack;
 mod write;
 
 pub use build::{
-    BaseError, BaseSpec, BuildError, Built, CargoError, Epoch, EpochError, ExtraFile, FileMode,
-    ImageSpec, cargo_annotations,
+    ArtifactSpec, BaseError, BaseSpec, BuildError, Built, CargoError, Epoch, EpochError, ExtraFile,
+    FileMode, ImageSpec, cargo_annotations,
 };
 pub use compression::{Compression, CompressionError};
 pub use diff::{Difference, diff};

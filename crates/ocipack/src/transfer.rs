@@ -4,6 +4,7 @@
 //! it is there: tags come after digests, and index.json after blobs.
 
 mod against;
+mod artifact;
 mod inspect;
 mod origin;
 mod target;
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use oci_spec::image::Digest;
+
+pub use artifact::Artifact;
 
 use crate::graph;
 use crate::platform::Platform;

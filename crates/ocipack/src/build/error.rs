@@ -46,6 +46,14 @@ pub enum BuildError {
         /// What packing it said.
         source: io::Error,
     },
+    /// An artifact's files cannot be packed.
+    #[error("cannot pack {}: {source}", path.display())]
+    Artifact {
+        /// The folder or file.
+        path: PathBuf,
+        /// What packing it said.
+        source: io::Error,
+    },
     /// A document cannot be made.
     #[error("cannot write the image's documents: {0}")]
     Document(#[from] oci_spec::OciSpecError),

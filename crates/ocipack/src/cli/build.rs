@@ -9,7 +9,8 @@ use clap::Args;
 use ocipack::registry::Options;
 use ocipack::transfer::Location;
 use ocipack::{
-    BaseSpec, Compression, ExtraFile, ImageSpec, Platform, Reference, cargo_annotations,
+    BaseSpec, Compression, Epoch, EpochError, ExtraFile, ImageSpec, Platform, Reference,
+    cargo_annotations,
 };
 
 use super::transfer::{self, Fetched, RegistryArgs};
@@ -203,10 +204,16 @@ fn spec(arguments: BuildArgs) -> anyhow::Result<ImageSpec> {
     spec.stop_signal = arguments.stop_signal.or(spec.stop_signal);
     spec.file.extend(arguments.file);
     spec.allow_dynamic |= arguments.allow_dynamic;
-    if let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") {
-        spec.epoch = epoch.to_string_lossy().parse()?;
-    }
+    spec.epoch = epoch()?;
     Ok(spec)
+}
+
+/// The time that the caller gives for every time stamp.
+pub(crate) fn epoch() -> Result<Epoch, EpochError> {
+    match std::env::var_os("SOURCE_DATE_EPOCH") {
+        Some(epoch) => epoch.to_string_lossy().parse(),
+        None => Ok(Epoch::default()),
+    }
 }
 
 /// Reads a configuration file; its relative paths start at its own directory.
@@ -248,7 +255,7 @@ fn parse_binary(text: &str) -> Result<(Platform, PathBuf), String> {
     ))
 }
 
-fn parse_pair(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }

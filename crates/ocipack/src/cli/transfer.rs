@@ -9,9 +9,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use ocipack::registry::{Options, Registry};
 use ocipack::transfer::{Location, Silent, Transferred};
-use ocipack::{Platform, Reference};
+use ocipack::{ArtifactSpec, Platform, Reference};
 
 use super::Format;
+use super::build::{self, parse_pair};
 use super::progress::Telling;
 
 /// How registries are talked to.
@@ -72,13 +73,20 @@ struct Upload {
 #[command(after_help = "Examples:
   ocipack push web.tar localhost:5000/web:1
   ocipack push layout/ ghcr.io/me/web:1.2.3 ghcr.io/me/web:1.2 --image-refs refs.txt
+  ocipack push --artifact manifests/ ghcr.io/me/web-manifests:1
 
 Blobs come first, then manifests by digest, then tags: no tag ever points to half an image.
 A push that was cut goes on when it is run again. Logins are Docker's or Podman's.")]
 pub(crate) struct PushArgs {
-    /// An OCI layout directory or an archive of one
+    /// An OCI layout directory or an archive of one; with --artifact a folder or a file
     #[arg(value_name = "LAYOUT|ARCHIVE")]
     image: PathBuf,
+    /// Push Kubernetes manifests as an artifact, which `kapply apply -f oci://…` and Flux take
+    #[arg(long)]
+    artifact: bool,
+    /// An annotation of the artifact [repeatable]
+    #[arg(long, value_name = "K=V", requires = "artifact", value_parser = parse_pair)]
+    annotation: Vec<(String, String)>,
     /// Where to push: [REGISTRY/]REPOSITORY:TAG or @DIGEST [repeatable]
     #[arg(required = true, value_name = "REF")]
     references: Vec<Reference>,
@@ -144,9 +152,20 @@ pub(crate) fn push(arguments: PushArgs) -> anyhow::Result<()> {
         .into_iter()
         .map(Location::Remote)
         .collect();
+    let mut image = arguments.image;
+    let packed = tempfile::Builder::new().prefix("ocipack-").tempdir()?;
+    if arguments.artifact {
+        let artifact = ArtifactSpec {
+            source: image,
+            annotation: arguments.annotation.into_iter().collect(),
+            epoch: build::epoch()?,
+        };
+        image = packed.path().join("artifact");
+        artifact.build_in(packed.path())?.write_layout(&image)?;
+    }
     transfer(
         options,
-        &Location::Local(arguments.image),
+        &Location::Local(image),
         &to,
         None,
         &arguments.answer,
