@@ -1,0 +1,17 @@
+{
+  description = "Takes nixpkgs' place where nixpkgs cannot be fetched: the same names, this machine's tools";
+
+  # host.json, which `cargo xtask flake-check` puts beside this file, says what tools there are.
+  outputs =
+    { ... }:
+    let
+      lib = import ./lib;
+      host = builtins.fromJSON (builtins.readFile ./host.json);
+    in
+    {
+      inherit lib;
+      legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (
+        system: import ./pkgs { inherit lib host system; }
+      );
+    };
+}

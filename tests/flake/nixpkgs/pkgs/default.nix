@@ -1,0 +1,50 @@
+# Packages by nixpkgs' names. What only nixpkgs has evaluates and says so when it is built.
+{
+  lib,
+  host,
+  system,
+}:
+let
+  builders = import ./builders.nix { inherit lib host system; };
+  tools = import ./tools.nix { inherit lib host builders; };
+  rust = import ./rust.nix { inherit lib host builders; };
+
+  pkgs =
+    removeAttrs builders [ "absent" ]
+    // tools
+    // {
+      inherit lib system pkgs;
+      callPackage = lib.callPackageWith pkgs;
+      newScope = more: lib.callPackageWith (pkgs // more);
+
+      # The tools only have to work: quickly compiled.
+      rustPlatform = rust.platform {
+        CARGO_PROFILE_RELEASE_LTO = "off";
+        CARGO_PROFILE_RELEASE_OPT_LEVEL = "1";
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS = "16";
+      };
+
+      # What is deployed is compiled as it says, with glibc in musl's place.
+      pkgsCross = {
+        musl64 = cross "x86_64";
+        aarch64-multiplatform-musl = cross "aarch64";
+      };
+    };
+
+  cross =
+    cpu:
+    let
+      packages = pkgs // {
+        rustPlatform =
+          if "${cpu}-linux" == system then
+            rust.platform { }
+          else
+            {
+              buildRustPackage = package: package // builders.absent "${package.pname}-${cpu}";
+            };
+        callPackage = lib.callPackageWith packages;
+      };
+    in
+    packages;
+in
+pkgs
