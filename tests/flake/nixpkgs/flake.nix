@@ -9,7 +9,18 @@
       host = builtins.fromJSON (builtins.readFile ./host.json);
     in
     {
-      inherit lib;
+      lib = lib // {
+        nixosSystem =
+          {
+            system ? "x86_64-linux",
+            ...
+          }@arguments:
+          (import ./nixos {
+            inherit lib;
+            pkgs = import ./pkgs { inherit lib host system; };
+          }).system
+            (builtins.removeAttrs arguments [ "system" ]);
+      };
       legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (
         system: import ./pkgs { inherit lib host system; }
       );

@@ -1,6 +1,12 @@
 # Attribute sets.
 rec {
-  inherit (builtins) attrNames attrValues mapAttrs;
+  inherit (builtins)
+    attrNames
+    attrValues
+    isAttrs
+    mapAttrs
+    ;
+  isDerivation = value: isAttrs value && value.type or "" == "derivation";
   nameValuePair = name: value: { inherit name value; };
   genAttrs = names: f: builtins.listToAttrs (map (name: nameValuePair name (f name)) names);
   mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);

@@ -5,11 +5,13 @@ let
   text = import ./text.nix;
   lists = import ./lists.nix;
   packages = import ./packages.nix { inherit attrs text; };
+  modules = import ./modules.nix { inherit attrs lists text; };
 in
 attrs
 // text
 // lists
 // packages
+// modules
 // {
   fileset = import ./fileset.nix { inherit text; };
   importTOML = file: builtins.fromTOML (builtins.readFile file);

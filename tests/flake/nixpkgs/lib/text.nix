@@ -8,6 +8,7 @@ rec {
     separator: f: list:
     concatStringsSep separator (map f list);
   optionalString = condition: text: if condition then text else "";
+  hasInfix = infix: text: builtins.replaceStrings [ infix ] [ "" ] text != text;
   hasPrefix = prefix: text: builtins.substring 0 (stringLength prefix) text == prefix;
   hasSuffix =
     suffix: text:

@@ -10,12 +10,14 @@ let
   rust = import ./rust.nix { inherit lib host builders; };
 
   pkgs =
-    removeAttrs builders [ "absent" ]
+    builders
     // tools
     // {
       inherit lib system pkgs;
       callPackage = lib.callPackageWith pkgs;
       newScope = more: lib.callPackageWith (pkgs // more);
+
+      testers.runNixOSTest = (import ../nixos { inherit lib pkgs; }).runNixOSTest;
 
       # The tools only have to work: quickly compiled.
       rustPlatform = rust.platform {
