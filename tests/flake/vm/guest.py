@@ -216,6 +216,9 @@ class Machine:
         """Takes over a system: starts, restarts and stops what is new, changed and gone."""
         description = json.loads(Path(system, "system.json").read_text())
         self.system = system
+        current = Path("/run/current-system")
+        current.unlink(missing_ok=True)
+        current.symlink_to(system)
         self.variables = description["environment"]["sessionVariables"]
         self.path = [f"{package}/bin" for package in description["environment"]["systemPackages"]]
         wanted: dict[str, Unit] = {}
