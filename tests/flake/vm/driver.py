@@ -1,7 +1,7 @@
 """Runs NixOS test scripts on klab: checks their types, then executes each on a cluster of its own.
 
-A TEST.json is what a test of the flake evaluates to with the stand-in for nixpkgs. Exit code 1 if
-the types of a script are wrong, or if one fails; its output is then printed.
+A TEST.json is what a test of the flake evaluates to with the stand-in for nixpkgs; the store must be
+at /nix. Exit code 1 if the types of a script are wrong, or if one fails: its output is then printed.
 """
 
 import argparse
@@ -49,7 +49,6 @@ def run(test: Test, file: Path, options: argparse.Namespace, folder: Path) -> tu
         "test": str(file),
         "cluster": cluster,
         "klab": str(options.klab.resolve()),
-        "nix": str(options.nix or ""),
         "registry": str(options.registry or ""),
         "out": str(options.out / test.name),
     }))
@@ -71,7 +70,6 @@ def run(test: Test, file: Path, options: argparse.Namespace, folder: Path) -> tu
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--klab", type=Path, required=True, help="the program")
-    parser.add_argument("--nix", type=Path, help="the folder that is /nix for the machines [default: /nix itself]")
     parser.add_argument("--registry", type=Path, help="the program of services.dockerRegistry")
     parser.add_argument("--out", type=Path, default=Path("target/vm-tests"), help="where files of machines are copied to")
     parser.add_argument("--jobs", type=int, default=2, help="how many scripts run at once")

@@ -1,4 +1,4 @@
-"""What stands for NixOS on a klab node: the Nix store, files in /etc, units, and commands.
+"""What stands for NixOS on a klab node: files in /etc, units, and commands.
 
 The driver starts one of these on each node, in a mount namespace of its own, and sends it requests
 as lines of JSON. Units do what systemd's do as far as this repository's modules and tests ask for
@@ -196,8 +196,6 @@ class Machine:
             subprocess.run(["mount", *words], check=True)
 
         HOME.mkdir()
-        if self.options["store"]:
-            mount("--bind", self.options["store"], "/nix")
         for folder in ("etc", "work", "bin"):
             (HOME / folder).mkdir()
         layers = f"lowerdir=/etc,upperdir={HOME}/etc,workdir={HOME}/work"

@@ -1,6 +1,6 @@
 """Executes one test script on a klab cluster of its own, which is gone afterwards.
 
-    script.py OPTIONS.json: {test, cluster, klab, nix, registry, out}
+    script.py OPTIONS.json: {test, cluster, klab, registry, out}
 """
 
 import contextlib
@@ -37,19 +37,16 @@ def subtest(name: str) -> Iterator[None]:
     yield
 
 
-def images(systems: list[str], nix: str) -> list[Path]:
-    """The archives that the systems' nodes import, where they are on this machine."""
-    def here(path: str) -> Path:
-        return Path(nix, Path(path).relative_to("/nix")) if nix else Path(path)
-
-    descriptions = [json.loads((here(system) / "system.json").read_text()) for system in systems]
-    return sorted({here(image) for description in descriptions for image in description["k3s"]["images"]})
+def images(systems: list[str]) -> list[Path]:
+    """The archives that the systems' nodes import."""
+    descriptions = [json.loads(Path(system, "system.json").read_text()) for system in systems]
+    return sorted({Path(image) for description in descriptions for image in description["k3s"]["images"]})
 
 
 def execute(test: Test, options: dict[str, str]) -> bool:
     """Whether the script held."""
-    cluster = Cluster(Path(options["klab"]), options["cluster"], images(list(test.systems.values()), options["nix"]))
-    guest = {"store": options["nix"], "registry": options["registry"]}
+    cluster = Cluster(Path(options["klab"]), options["cluster"], images(list(test.systems.values())))
+    guest = {"registry": options["registry"]}
     machines = {
         variable: QemuMachine(name, test.systems[name], cluster, guest, Path(options["out"]))
         for variable, name in test.variables().items()
