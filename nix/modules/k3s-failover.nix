@@ -11,13 +11,16 @@ let
 in
 {
   options.services.k3s-failover = {
-    enable = lib.mkEnableOption ''
-      settings with which k3s notices a lost node in seconds. Enable it on every node of the
-      cluster with the same values: the kubelets' come from each node's configuration, the control
-      plane's from the servers'. With the defaults a node is NotReady about 16 seconds after it was
-      lost, and its pods are replaced 5 seconds later; stock k3s takes about 50 seconds and 5
-      minutes
-    '';
+    enable = mkOption {
+      type = types.bool;
+      default = false;
+      description = ''
+        Whether k3s notices a lost node in seconds. Enable it on every node of the cluster with the
+        same values: the kubelets' come from each node's configuration, the control plane's from the
+        servers'. With the defaults a node is NotReady about 16 seconds after it was lost, and its
+        pods are replaced 5 seconds later; stock k3s takes about 50 seconds and 5 minutes.
+      '';
+    };
 
     leaseDuration = mkOption {
       type = types.ints.between 4 40;

@@ -184,12 +184,16 @@ let
 in
 {
   options.services.kapply = {
-    enable = lib.mkEnableOption ''
-      applying {option}`services.kapply.sets` to the k3s cluster of this machine. On
-      {option}`services.kapply.server` a unit applies every set at boot and whenever the
-      configuration changes, and deletes the sets that are not declared any more; on the other
-      nodes only the images are imported
-    '';
+    enable = mkOption {
+      type = types.bool;
+      default = false;
+      description = ''
+        Whether {option}`services.kapply.sets` are applied to the k3s cluster of this machine. On
+        {option}`services.kapply.server` a unit applies every set at boot and whenever the
+        configuration changes, and deletes the sets that are not declared any more; on the other
+        nodes only the images are imported.
+      '';
+    };
 
     package = mkOption {
       type = types.package;
