@@ -1,5 +1,9 @@
 # docs/nixos-options.md, from the options that the modules declare.
-{ lib, pkgs, self }:
+{
+  lib,
+  pkgs,
+  self,
+}:
 let
   folder = ../modules;
   files = lib.filter (lib.hasSuffix ".nix") (lib.attrNames (builtins.readDir folder));
@@ -26,9 +30,7 @@ let
       ]
       ++ walk path (removeAttrs (tree.type.getSubOptions path) [ "_module" ])
     else
-      lib.concatMap (name: walk (path ++ [ name ]) tree.${name}) (
-        lib.attrNames tree
-      );
+      lib.concatMap (name: walk (path ++ [ name ]) tree.${name}) (lib.attrNames tree);
 
   show =
     value:

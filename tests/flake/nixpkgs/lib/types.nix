@@ -134,7 +134,9 @@ rec {
   singleLineStr = str;
   strMatching =
     pattern:
-    simple "string matching the pattern ${pattern}" (value: isString value && builtins.match pattern value != null);
+    simple "string matching the pattern ${pattern}" (
+      value: isString value && builtins.match pattern value != null
+    );
   lines = joined "\n";
   commas = joined ",";
   package = simple "package" isPackage;

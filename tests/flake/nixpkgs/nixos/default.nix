@@ -142,7 +142,13 @@ let
         }
       ) config.nodes;
       nodes = builtins.mapAttrs (
-        _: one: one.config // { system = one.config.system // { build.toplevel = one.toplevel; }; }
+        _: one:
+        one.config
+        // {
+          system = one.config.system // {
+            build.toplevel = one.toplevel;
+          };
+        }
       ) systems;
       script =
         if builtins.isFunction config.testScript then
