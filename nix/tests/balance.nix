@@ -9,7 +9,7 @@
 
     with subtest("an agent reaches every replica through the Service"):
         address = server.succeed(
-            f"kubectl get service python-service --namespace={NAMESPACE} -o jsonpath='{{.spec.clusterIP}}'"
+            f"kubectl get service {SERVICE} --namespace={NAMESPACE} -o jsonpath='{{.spec.clusterIP}}'"
         )
         answers = agent1.succeed(
             f"for i in $(seq 60); do curl --silent --show-error --fail --max-time 5 http://{address}:8000/; done"

@@ -111,6 +111,16 @@ in
         default = "hello";
         description = "Where the stack is deployed.";
       };
+      deployment = mkOption {
+        type = types.str;
+        default = "web-deployment";
+        description = "The Deployment that drills are about.";
+      };
+      service = mkOption {
+        type = types.str;
+        default = "python-service";
+        description = "The Service in front of it.";
+      };
       manifests = mkOption {
         type = types.listOf types.path;
         default = [ ../../../manifests ];
@@ -149,6 +159,8 @@ in
 
     testScript = ''
       NAMESPACE = "${cfg.namespace}"
+      DEPLOYMENT = "${cfg.deployment}"
+      SERVICE = "${cfg.service}"
       DEPLOY_FLAGS = "${lib.concatStringsSep " " flags}"
       NODES = [${lib.concatStringsSep ", " ([ "server" ] ++ agents)}]
 

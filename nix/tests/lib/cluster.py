@@ -24,14 +24,18 @@ def deploy() -> None:
 
 
 def ready_pods() -> list[str]:
-    """NODE/POD of every pod of the stack that is Ready on a node that is."""
+    """NODE/POD of every pod of the Deployment that is Ready on a node that is."""
     nodes = server.succeed(
         "kubectl get nodes -o json | jq -r '.items[]"
         ' | select(.status.conditions[] | select(.type == "Ready" and .status == "True"))'
         " | .metadata.name'"
     ).split()
+    deployment = f"kubectl get deployment {DEPLOYMENT} --namespace={NAMESPACE} -o json"
+    labels = server.succeed(
+        f"{deployment} | jq -r '.spec.selector.matchLabels | to_entries | map(.key + \"=\" + .value) | join(\",\")'"
+    ).strip()
     pods = server.succeed(
-        f"kubectl get pods --namespace={NAMESPACE} --selector=app=web -o json | jq -r '.items[]"
+        f"kubectl get pods --namespace={NAMESPACE} --selector={labels} -o json | jq -r '.items[]"
         " | select(.metadata.deletionTimestamp == null)"
         ' | select(.status.conditions // [] | .[] | select(.type == "Ready" and .status == "True"))'
         ' | "\\(.spec.nodeName)/\\(.metadata.name)"\''
@@ -41,7 +45,7 @@ def ready_pods() -> list[str]:
 
 def drill_command(drill: str, flags: str) -> str:
     return (
-        f"kdrill run {drill} --namespace={NAMESPACE} --report={DRILL}/report"
+        f"kdrill run {drill} --namespace={NAMESPACE} --deployment={DEPLOYMENT} --service={SERVICE} --report={DRILL}/report"
         f" --rate=100 --steady=3s --max-recovery=60s {flags}"
     )
 
