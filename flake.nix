@@ -8,13 +8,13 @@
     let
       inherit (nixpkgs) lib;
 
+      systems = [
+        "x86_64-linux"
+        "aarch64-linux"
+      ];
+
       # What `f` makes of each system's packages.
-      perSystem =
-        f:
-        lib.genAttrs [
-          "x86_64-linux"
-          "aarch64-linux"
-        ] (system: f nixpkgs.legacyPackages.${system});
+      perSystem = f: lib.genAttrs systems (system: f nixpkgs.legacyPackages.${system});
 
       # What `f` makes of each NAME.nix in a folder, under NAME; folders in it are theirs to share.
       readFolder =
@@ -58,7 +58,13 @@
         }
       );
 
-      apps = perSystem (pkgs: scope pkgs ./nix/apps { });
+      apps = perSystem (
+        pkgs:
+        import ./nix/apps {
+          inherit pkgs self;
+          packages = packagesOf pkgs;
+        }
+      );
 
       checks = perSystem (pkgs: checksOf pkgs // vmTestsOf pkgs);
 
@@ -80,11 +86,9 @@
           ;
       };
 
-      nixosModules =
-        let
-          modules = readFolder ./nix/modules (file: lib.modules.importApply file { inherit self; });
-        in
-        modules // { default.imports = lib.attrValues modules; };
+      nixosModules = readFolder ./nix/modules (file: lib.modules.importApply file { inherit self; }) // {
+        default.imports = lib.attrValues (removeAttrs self.nixosModules [ "default" ]);
+      };
 
       templates.default = {
         path = ./templates/default;

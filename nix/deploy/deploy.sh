@@ -25,37 +25,49 @@ END
 }
 
 run_deploy() {
-  local name apply
+  local target=() namespace="" apply said code=0 reference
   pin_images
-
+  target=("${image_flags[@]}" "${client[@]}" --applyset "$SET" --prune)
   if [ -n "$create_namespace" ]; then
-    name=$(given --namespace -n)
-    [ -n "$name" ] || wrong "--create-namespace needs -n NAME"
+    namespace=$(given --namespace -n)
+    [ -n "$namespace" ] || wrong "--create-namespace needs -n NAME"
+    apply=(kapply apply -f - -f "$MANIFESTS" "${target[@]}")
+  else
+    apply=(kapply apply -f "$MANIFESTS" "${target[@]}")
   fi
 
-  apply=(kapply apply -f "$MANIFESTS" "${image_flags[@]}" "${client[@]}" --applyset "$SET" --prune)
-
+  # All of it is asked first: what is refused now has not moved an image.
+  said=$(namespace_object "$namespace" | "${apply[@]}" --dry-run "${rest[@]}" 2>&1) || code=$?
+  if [ $code -ne 0 ]; then
+    printf '%s\n' "$said" >&2
+    say "nothing was pushed, loaded or changed"
+    exit $code
+  fi
+  [ -n "$registry" ] || find_loader
   if [ -n "$dry_run" ]; then
-    [ -n "$registry" ] || find_loader
-    exec "${apply[@]}" --dry-run "${rest[@]}"
+    printf '%s\n' "$said"
+    exit 0
   fi
 
   if [ -n "$registry" ]; then
     say "pushing to $registry"
     push_images >&2
   else
-    find_loader
     say "loading images into the nodes ($loader)"
     load_images
   fi
 
-  if [ -n "$create_namespace" ]; then
-    printf '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "%s"}}' "$name" |
-      kapply apply -f - "${client[@]}"
-  fi
-  "${apply[@]}" --wait "${rest[@]}"
+  # The namespace is not the set's: other things may live there when the set goes.
+  [ -z "$namespace" ] || namespace_object "$namespace" | kapply apply -f - "${client[@]}"
+  kapply apply -f "$MANIFESTS" "${target[@]}" --wait "${rest[@]}"
 
-  say "images: $(printf '%s ' "${image_flags[@]}" | sed 's/--image //g')"
+  for reference in "${image_flags[@]}"; do
+    [ "$reference" = --image ] || say "image $reference"
+  done
   # Its exit code tells differences, which are no failure of this.
   kapply status --applyset "$SET" "${client[@]}" || [ $? -eq 1 ]
+}
+
+namespace_object() {
+  printf '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "%s"}}' "$1"
 }

@@ -26,7 +26,7 @@ find_loader() {
     local missing
     missing=$(klab "${klab_flags[@]}" status -o json | jq -r --args \
       '[.nodes[].name] as $known | $ARGS.positional - $known | join(", ")' "${names[@]}")
-    [ -z "$missing" ] || refuse "klab cannot load images into these nodes of the cluster: $missing"
+    [ -z "$missing" ] || refuse "klab cannot load images into these nodes of the cluster: $missing; use --registry"
     loader=klab
   elif is_local_k3s "$nodes"; then
     loader=k3s

@@ -12,4 +12,15 @@ in
 {
   mkImage = bind ./mk-image.nix;
   mkDeploy = bind ./mk-deploy.nix;
+
+  # A NixOS test on the cluster that this flake's own tests run on; see nix/tests/lib/cluster.nix.
+  mkClusterTest =
+    { pkgs, ... }@arguments:
+    pkgs.testers.runNixOSTest {
+      imports = [
+        ../tests/lib/cluster.nix
+        (builtins.removeAttrs arguments [ "pkgs" ])
+      ];
+      _module.args = { inherit self; };
+    };
 }

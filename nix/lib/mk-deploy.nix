@@ -5,7 +5,6 @@
 
   containerd,
   coreutils,
-  gnused,
   jq,
   kubectl,
 
@@ -41,7 +40,6 @@ let
       runtimeInputs = [
         containerd
         coreutils
-        gnused
         jq
         kapply
         kdrill

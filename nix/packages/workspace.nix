@@ -26,6 +26,15 @@ in
     ../../tests
   ];
 
+  # All of it, and what its checks read besides.
+  checked = source [
+    ../../crates
+    ../../tests
+    ../../manifests
+    ../../deny.toml
+    ../../.config
+  ];
+
   # One crate. Of the others what cargo needs to see that they are crates: a change in them does
   # not change this one.
   only =

@@ -9,40 +9,69 @@
   };
 
   outputs =
-    { nixpkgs, hostname-stack, ... }:
+    {
+      self,
+      nixpkgs,
+      hostname-stack,
+    }:
     let
       perSystem = nixpkgs.lib.genAttrs [
         "x86_64-linux"
         "aarch64-linux"
       ];
+      pkgsFor = system: nixpkgs.legacyPackages.${system};
+      stack = hostname-stack.lib;
     in
     {
       packages = perSystem (
         system:
         let
-          pkgs = nixpkgs.legacyPackages.${system};
-
+          pkgs = pkgsFor system;
           greeter = pkgs.callPackage ./package.nix { };
-
-          image = hostname-stack.lib.mkImage {
+          image = stack.mkImage {
             inherit pkgs;
             name = "localhost/greeter";
             program = greeter;
             settings.port = "8080/tcp";
           };
-
-          # deploy, diff, plan, publish, destroy, drill
-          commands = hostname-stack.lib.mkDeploy {
-            inherit pkgs;
-            name = "greeter";
-            manifests = ./manifests;
-            images.greeter = image;
-          };
         in
-        commands
+        # deploy, diff, plan, publish, destroy, drill
+        stack.mkDeploy {
+          inherit pkgs;
+          name = "greeter";
+          manifests = ./manifests;
+          images.greeter = image;
+        }
         // {
           inherit greeter image;
-          default = commands.deploy;
+          default = image;
+        }
+      );
+
+      # Three machines with k3s; it needs KVM.
+      checks = perSystem (
+        system:
+        let
+          inherit (self.packages.${system}) image;
+        in
+        {
+          cluster = stack.mkClusterTest {
+            pkgs = pkgsFor system;
+            name = "greeter";
+            cluster = {
+              manifests = [ ./manifests ];
+              images = [ image ];
+              setImages.greeter = image.imageRef;
+            };
+            script = ''
+              up(NODES)
+              deploy()
+              address = server.succeed(
+                  f"kubectl get service greeter --namespace={NAMESPACE} -o jsonpath='{{.spec.clusterIP}}'"
+              )
+              assert "Hello!" in server.succeed(f"curl --fail --silent http://{address}/")
+            '';
+          };
         }
       );
     };

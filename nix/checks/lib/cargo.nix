@@ -12,7 +12,8 @@ let
 in
 rustPlatform.buildRustPackage {
   pname = name;
-  inherit (workspace) version src cargoLock;
+  inherit (workspace) version cargoLock;
+  src = workspace.checked;
   nativeBuildInputs = inputs;
   doCheck = false;
   buildPhase = ''

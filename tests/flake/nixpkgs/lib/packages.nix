@@ -10,9 +10,23 @@ rec {
       lacking = builtins.filter (name: !wanted.${name} && !(found ? ${name})) (attrs.attrNames wanted);
     in
     if lacking == [ ] then
-      f found
+      overridable (f found)
     else
       throw "the stand-in for nixpkgs has no ${text.concatStringsSep ", " lacking}";
+  # As in nixpkgs, a set that was made this way has more in it than its maker put there.
+  overridable =
+    made:
+    let
+      absent = _: throw "the stand-in for nixpkgs overrides nothing";
+    in
+    if builtins.isAttrs made then
+      made
+      // {
+        override = absent;
+        overrideDerivation = absent;
+      }
+    else
+      made;
   getExe =
     package:
     "${package}/bin/${package.meta.mainProgram or (throw "${package.name} has no mainProgram")}";

@@ -20,12 +20,19 @@ let
       dockerTools.buildImage = image: builders.absent "image-${baseNameOf image.name}.tar";
       testers.runNixOSTest = (import ../nixos { inherit lib pkgs; }).runNixOSTest;
 
-      # The tools only have to work: quickly compiled.
-      rustPlatform = rust.platform {
-        CARGO_PROFILE_RELEASE_LTO = "off";
-        CARGO_PROFILE_RELEASE_OPT_LEVEL = "1";
-        CARGO_PROFILE_RELEASE_CODEGEN_UNITS = "16";
-      };
+      # The tools only have to work: quickly compiled, and what is compiled is kept for the next
+      # time, outside of the store.
+      rustPlatform = rust.platform (package: {
+        targetFolder = host.target;
+        cargoBuildFlags = package.cargoBuildFlags or [ ] ++ [
+          "--config=profile.release.lto='off'"
+          "--config=profile.release.codegen-units=16"
+          "--config=profile.release.opt-level=0"
+          "--config=profile.release.package.'*'.opt-level=1"
+        ];
+        # Others lie there, too.
+        programs = map (lib.removePrefix "--package=") (package.cargoBuildFlags or [ package.pname ]);
+      });
 
       # What is deployed is compiled as it says, with glibc in musl's place.
       pkgsCross = {
@@ -40,7 +47,7 @@ let
       packages = pkgs // {
         rustPlatform =
           if "${cpu}-linux" == system then
-            rust.platform { }
+            rust.platform (_: { })
           else
             {
               buildRustPackage = package: package // builders.absent "${package.pname}-${cpu}";

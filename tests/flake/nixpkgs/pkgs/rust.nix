@@ -1,5 +1,4 @@
-# buildRustPackage. Dependencies are a derivation of their own, so that a change in the workspace
-# compiles only the workspace.
+# buildRustPackage.
 {
   lib,
   host,
@@ -29,29 +28,6 @@ let
         done < "$checksumsPath"
       '';
 
-  # Manifests without sources.
-  manifests =
-    src:
-    let
-      keep =
-        path: type:
-        if type == "directory" then
-          let
-            entries = builtins.readDir path;
-          in
-          lib.any (name: keep "${path}/${name}" entries.${name}) (lib.attrNames entries)
-        else
-          lib.elem (baseNameOf path) [
-            "Cargo.toml"
-            "Cargo.lock"
-          ];
-    in
-    builtins.path {
-      name = "manifests";
-      path = src.outPath;
-      filter = keep;
-    };
-
   configure = ''
     export CARGO_HOME=$NIX_BUILD_TOP/cargo-home cargoDepsCopy=$cargoDeps
     mkdir "$CARGO_HOME"
@@ -61,78 +37,39 @@ let
     [source.vendored-sources]
     directory = "$cargoDeps"
     END
-    if [ -n "''${dependencies:-}" ]; then
-      cp -a --no-preserve=ownership "$dependencies" target
-      chmod -R u+w target
-    fi
   '';
   build = ''
     runHook preBuild
     cargo build --quiet --offline --frozen --release --target ${host.triple} \
-      -j "''${NIX_BUILD_CORES:-1}" $cargoBuildFlags
+      -j "''${NIX_BUILD_CORES:-1}" --target-dir "''${targetFolder:=target}" $cargoBuildFlags
   '';
   install = ''
     mkdir -p $out/bin
-    find target/${host.triple}/release -maxdepth 1 -type f -executable -exec cp -t $out/bin {} +
+    release=$targetFolder/${host.triple}/release
+    for program in ''${programs:-$(find $release -maxdepth 1 -type f -executable -printf '%f ')}; do
+      cp -t $out/bin $release/$program
+    done
   '';
-
-  dependencies =
-    environment: package: vendored:
-    builders.stdenv.mkDerivation (
-      environment
-      // package.env or { }
-      // {
-        name = "${package.pname}-dependencies";
-        src = manifests package.src;
-        cargoDeps = vendored;
-        cargoBuildFlags = package.cargoBuildFlags or [ ];
-        # Members are empty here and compiled anew later: nothing of them may stay.
-        configurePhase = ''
-          ${configure}
-          members=$(find . -mindepth 2 -name Cargo.toml -printf '%h\n')
-          for member in $members; do
-            mkdir -p $member/src
-            echo > $member/src/lib.rs
-            echo 'fn main() {}' > $member/src/main.rs
-          done
-        '';
-        buildPhase = build;
-        installPhase = ''
-          for member in $members; do
-            name=$(sed -n 's/^name = "\(.*\)"/\1/p;T;q' $member/Cargo.toml)
-            find target -maxdepth 4 \( -name "$name-*" -o -name "''${name//-/_}-*" \
-              -o -name "lib''${name//-/_}-*" -o -name "$name" -o -name "$name.d" \) \
-              -prune -exec rm -rf {} +
-          done
-          cp -r target $out
-        '';
-      }
-    );
 in
 {
-  # With what the compiler is told by the environment.
-  platform = environment: {
+  # With more that cargo and the builder are told.
+  platform = more: {
     rustLibSrc = builders.absent "rust-lib-src";
 
     buildRustPackage =
       package:
-      let
-        vendored = vendor package.cargoLock.lockFile;
-      in
       builders.stdenv.mkDerivation (
-        environment
-        // builtins.removeAttrs package [
+        builtins.removeAttrs package [
           "auditable"
           "cargoLock"
         ]
         // {
-          cargoDeps = vendored;
-          # Flags that come later, as in a preBuild, would not fit what is compiled already.
-          dependencies = if package ? preBuild then null else dependencies environment package vendored;
+          cargoDeps = vendor package.cargoLock.lockFile;
           configurePhase = configure;
           buildPhase = build;
           installPhase = install;
         }
+        // more package
       );
   };
 }
