@@ -53,7 +53,7 @@ def run(test: Test, file: Path, options: argparse.Namespace, folder: Path) -> tu
         "out": str(options.out / test.name),
     }))
     with (folder / f"{test.name}.log").open("w+") as log:
-        script = subprocess.Popen([sys.executable, str(HERE / "script.py"), str(settings)], stdout=log, stderr=log)
+        script = subprocess.Popen([sys.executable, "-B", str(HERE / "script.py"), str(settings)], stdout=log, stderr=log)
         try:
             held = script.wait(test.limit) == 0
         except subprocess.TimeoutExpired:

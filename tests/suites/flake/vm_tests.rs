@@ -31,7 +31,7 @@ fn every_script_is_well_typed_and_holds() {
     let mut driver = Command::new(in_store);
     driver
         .current_dir(root)
-        .args(["python3", "tests/flake/vm/driver.py", "--jobs", JOBS])
+        .args(["python3", "-B", "tests/flake/vm/driver.py", "--jobs", JOBS])
         .arg("--klab")
         .arg(tool("klab"))
         .arg("--registry")
@@ -52,6 +52,7 @@ fn a_wrong_script_is_found_out_before_it_runs_and_a_failing_one_fails() {
         fs::write(&test, document.to_string()).unwrap();
         let mut driver = Command::new("python3");
         driver
+            .arg("-B")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/flake/vm/driver.py"))
             .arg("--klab")
             .arg(tool("klab"))
