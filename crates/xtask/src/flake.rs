@@ -73,7 +73,7 @@ impl Flake {
         setup::ensure_programs(runner, PROGRAMS)?;
         // The stand-in takes crates from where cargo has put them.
         runner.run(repo.cargo().args(["fetch", "--quiet", "--locked"]))?;
-        let host = host::Host::look(runner, runtime)?;
+        let host = host::Host::look(repo, runner, runtime)?;
         host.write(&nixpkgs.join("host.json"))?;
         let nix = Nix::find_or_install(repo, runner, &folder, &host.paths())?;
         say(&format!(

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     env, fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -12,9 +11,9 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::{
-    repo::find_program,
+    repo::{Repo, find_program},
     run::Runner,
-    setup::{self, Runtime},
+    setup::Runtime,
 };
 
 /// Tools that make what is built: another version is another derivation.
@@ -36,7 +35,9 @@ pub(super) struct Host {
     crates: PathBuf,
     /// The folder of the cluster's programs.
     runtime: PathBuf,
-    /// Where what is compiled is kept, for a quicker next time.
+    /// Cargo's home, with the crates that it has unpacked.
+    cargo: PathBuf,
+    /// The folder that it compiles into.
     target: PathBuf,
     #[serde(skip)]
     toolchain: PathBuf,
@@ -45,7 +46,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn look(runner: &Runner, runtime: &Runtime) -> anyhow::Result<Self> {
+    pub(super) fn look(repo: &Repo, runner: &Runner, runtime: &Runtime) -> anyhow::Result<Self> {
         let mut versions = BTreeMap::new();
         for command in COMPILERS {
             let [program, arguments @ ..] = *command else {
@@ -58,6 +59,7 @@ impl Host {
         let triple = rustc.lines().find_map(|line| line.strip_prefix("host: "));
         let sysroot = runner.output(Command::new("rustc").args(["--print", "sysroot"]))?;
         let toolchain = real(Path::new(&sysroot))?;
+        let home = cargo_home()?;
         // /usr/local/go/bin/go may be linked from elsewhere.
         let go = find_program("go").map(|go| real(&go)).transpose()?;
         let go = go.and_then(|go| go.ancestors().nth(2).map(Path::to_path_buf));
@@ -68,9 +70,10 @@ impl Host {
             triple: triple.context("rustc -vV names no host")?.to_owned(),
             path,
             versions,
-            crates: crates()?,
+            crates: crates(&home)?,
             runtime: real(&runtime.bin)?,
-            target: target()?,
+            target: real(&repo.target)?,
+            cargo: home,
             toolchain,
             go,
         })
@@ -84,18 +87,20 @@ impl Host {
     /// What builders see besides the store.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         let system = ["/bin", "/usr", "/lib", "/lib64", "/etc/alternatives"].map(PathBuf::from);
-        let own = [&self.toolchain, &self.crates, &self.runtime, &self.target];
+        let own = [&self.toolchain, &self.cargo, &self.runtime, &self.target];
         let all = own.into_iter().chain(&self.go).cloned().chain(system);
         all.filter(|path| path.exists()).collect()
     }
 }
 
-/// Cargo keeps the crates of each registry in a folder; there is one registry here.
-fn crates() -> anyhow::Result<PathBuf> {
+fn cargo_home() -> anyhow::Result<PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home
-        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
-        .context("neither CARGO_HOME nor HOME is set")?;
+    let home = home.or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    real(&home.context("neither CARGO_HOME nor HOME is set")?)
+}
+
+/// Cargo keeps the crates of each registry in a folder; there is one registry here.
+fn crates(home: &Path) -> anyhow::Result<PathBuf> {
     let cache = home.join("registry/cache");
     let listed = fs::read_dir(&cache).with_context(|| format!("listing {}", cache.display()))?;
     let mut folders: Vec<_> = listed.flatten().map(|entry| entry.path()).collect();
@@ -104,15 +109,6 @@ fn crates() -> anyhow::Result<PathBuf> {
     folders.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
     let newest = folders.pop();
     newest.with_context(|| format!("{} is empty; run: cargo fetch", cache.display()))
-}
-
-/// A folder that builders of any user may write to.
-fn target() -> anyhow::Result<PathBuf> {
-    let target = setup::cache().join("nix-target");
-    fs::create_dir_all(&target)
-        .and_then(|()| fs::set_permissions(&target, fs::Permissions::from_mode(0o1777)))
-        .with_context(|| format!("making {}", target.display()))?;
-    Ok(target)
 }
 
 fn real(path: &Path) -> anyhow::Result<PathBuf> {

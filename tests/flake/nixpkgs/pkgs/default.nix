@@ -20,19 +20,9 @@ let
       dockerTools.buildImage = image: builders.absent "image-${baseNameOf image.name}.tar";
       testers.runNixOSTest = (import ../nixos { inherit lib pkgs; }).runNixOSTest;
 
-      # The tools only have to work: quickly compiled, and what is compiled is kept for the next
-      # time, outside of the store.
-      rustPlatform = rust.platform (package: {
-        targetFolder = host.target;
-        cargoBuildFlags = package.cargoBuildFlags or [ ] ++ [
-          "--config=profile.release.lto='off'"
-          "--config=profile.release.codegen-units=16"
-          "--config=profile.release.opt-level=0"
-          "--config=profile.release.package.'*'.opt-level=1"
-        ];
-        # Others lie there, too.
-        programs = map (lib.removePrefix "--package=") (package.cargoBuildFlags or [ package.pname ]);
-      });
+      # The tools only have to work: they are compiled as cargo does it in the checkout, beside what
+      # it has compiled there.
+      rustPlatform = rust.quick;
 
       # What is deployed is compiled as it says, with glibc in musl's place.
       pkgsCross = {
@@ -47,7 +37,7 @@ let
       packages = pkgs // {
         rustPlatform =
           if "${cpu}-linux" == system then
-            rust.platform (_: { })
+            rust.faithful
           else
             {
               buildRustPackage = package: package // builders.absent "${package.pname}-${cpu}";

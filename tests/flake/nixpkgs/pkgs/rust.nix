@@ -28,48 +28,62 @@ let
         done < "$checksumsPath"
       '';
 
-  configure = ''
-    export CARGO_HOME=$NIX_BUILD_TOP/cargo-home cargoDepsCopy=$cargoDeps
-    mkdir "$CARGO_HOME"
-    cat > "$CARGO_HOME/config.toml" <<END
-    [source.crates-io]
-    replace-with = "vendored-sources"
-    [source.vendored-sources]
-    directory = "$cargoDeps"
-    END
-  '';
-  build = ''
-    runHook preBuild
-    cargo build --quiet --offline --frozen --release --target ${host.triple} \
-      -j "''${NIX_BUILD_CORES:-1}" --target-dir "''${targetFolder:=target}" $cargoBuildFlags
-  '';
-  install = ''
-    mkdir -p $out/bin
-    release=$targetFolder/${host.triple}/release
-    for program in ''${programs:-$(find $release -maxdepth 1 -type f -executable -printf '%f ')}; do
-      cp -t $out/bin $release/$program
-    done
-  '';
+  common =
+    package:
+    builtins.removeAttrs package [
+      "auditable"
+      "cargoLock"
+    ];
 in
 {
-  # With more that cargo and the builder are told.
-  platform = more: {
+  # As the package says, and from nothing but its source and its crates.
+  faithful.buildRustPackage =
+    package:
+    builders.stdenv.mkDerivation (
+      common package
+      // {
+        cargoDeps = vendor package.cargoLock.lockFile;
+        configurePhase = ''
+          export CARGO_HOME=$NIX_BUILD_TOP/cargo-home cargoDepsCopy=$cargoDeps
+          mkdir "$CARGO_HOME"
+          cat > "$CARGO_HOME/config.toml" <<END
+          [source.crates-io]
+          replace-with = "vendored-sources"
+          [source.vendored-sources]
+          directory = "$cargoDeps"
+          END
+        '';
+        buildPhase = ''
+          runHook preBuild
+          cargo build --quiet --frozen --release --target ${host.triple} \
+            -j "''${NIX_BUILD_CORES:-1}" $cargoBuildFlags
+        '';
+        installPhase = ''
+          mkdir -p $out/bin
+          find target/${host.triple}/release -maxdepth 1 -type f -executable -exec cp -t $out/bin {} +
+        '';
+      }
+    );
+
+  # With the crates and the target folder of this machine's own cargo.
+  quick = {
     rustLibSrc = builders.absent "rust-lib-src";
 
     buildRustPackage =
       package:
       builders.stdenv.mkDerivation (
-        builtins.removeAttrs package [
-          "auditable"
-          "cargoLock"
-        ]
+        common package
         // {
-          cargoDeps = vendor package.cargoLock.lockFile;
-          configurePhase = configure;
-          buildPhase = build;
-          installPhase = install;
+          programs = map (lib.removePrefix "--package=") (package.cargoBuildFlags or [ package.pname ]);
+          CARGO_HOME = host.cargo;
+          configurePhase = "";
+          # The whole workspace: another selection would compile crates with other features, anew.
+          buildPhase = "cargo build --quiet --frozen --workspace --bins --target-dir ${host.target}";
+          installPhase = ''
+            mkdir -p $out/bin
+            for program in $programs; do cp -t $out/bin ${host.target}/debug/$program; done
+          '';
         }
-        // more package
       );
   };
 }

@@ -14,7 +14,7 @@ runHook() {
 
 phase() {
   echo "phase: $1"
-  if [ -n "${!1:-}" ]; then eval "${!1}"; else "$1"; fi
+  if [ -n "${!1+set}" ]; then eval "${!1}"; else "$1"; fi
 }
 
 unpackPhase() {
