@@ -1,5 +1,8 @@
 //! The flake's apps, as a user runs them: built by Nix, against the live cluster.
 
+#[path = "flake/vm_tests.rs"]
+mod vm_tests;
+
 use std::{
     env, fs,
     process::{Command, Stdio},
@@ -8,25 +11,31 @@ use std::{
 use e2e::{Ran, Registry, Shared, run, tool};
 use serde_json::{Value, json};
 
-/// `nix run .#APP -- WORDS`, with the stand-in in nixpkgs' place.
-fn nix_run(app: &str, words: &[&str]) -> Command {
+/// `nix COMMAND` in this checkout, with the stand-in in nixpkgs' place.
+fn nix(command: &str) -> Command {
     let variable = |name| env::var(name).expect("run this suite with: cargo xtask flake-check");
     let mut nix = Command::new(variable("E2E_NIX"));
     nix.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args([
-            "run",
+            command,
             "--quiet",
             "--no-write-lock-file",
             "--override-input",
             "nixpkgs",
         ])
         .arg(format!("path:{}", variable("E2E_NIXPKGS")))
-        .arg(format!(".#{app}"))
+        .stdin(Stdio::null());
+    nix
+}
+
+/// `nix run .#APP -- WORDS`
+fn nix_run(app: &str, words: &[&str]) -> Command {
+    let mut nix = nix("run");
+    nix.arg(format!(".#{app}"))
         .arg("--")
         .args(words)
         // Where a cluster is comes from the flags, and from nothing else.
-        .env_remove("KUBECONFIG")
-        .stdin(Stdio::null());
+        .env_remove("KUBECONFIG");
     nix
 }
 

@@ -39,11 +39,12 @@ const BUILT: &[&str] = &[
     "packages.SYSTEM.manifests",
     "checks.SYSTEM.image-reproducible",
     "checks.SYSTEM.manifests",
+    "checks.SYSTEM.nixos-options",
     "checks.SYSTEM.template",
 ];
 
 /// Programs of this machine that the stand-in's packages are, as apt calls them, too.
-const PROGRAMS: &[&str] = &["jq", "openssl", "shellcheck"];
+const PROGRAMS: &[&str] = &["jq", "mypy", "openssl", "shellcheck"];
 
 /// This checkout's flake, ready to be evaluated and built.
 #[derive(Debug)]

@@ -216,6 +216,7 @@ in
     mkOption {
       type = types.bool;
       default = false;
+      example = true;
       description = "Whether to enable ${what}.";
     };
   mkPackageOption =
@@ -225,7 +226,13 @@ in
       default = packages.${name};
     };
   # Only documentation asks for these.
-  literalExpression = value: value;
-  literalMD = value: value;
+  literalExpression = text: {
+    _type = "literalExpression";
+    inherit text;
+  };
+  literalMD = text: {
+    _type = "literalMD";
+    inherit text;
+  };
   modules.importApply = file: arguments: import file arguments;
 }

@@ -35,7 +35,11 @@ let
   simple = description: check: {
     inherit description check;
     merge = one;
+    getSubOptions = _: { };
   };
+
+  # What a type that holds others says of them.
+  phrase = type: if type.isPhrase or false then "(${type.description})" else type.description;
 
   joined =
     separator:
@@ -49,7 +53,8 @@ let
   union = sets: attrNames (builtins.foldl' (all: set: all // set) { } sets);
 
   attrsOf = element: {
-    description = "attribute set of ${element.description}";
+    description = "attribute set of ${phrase element}";
+    getSubOptions = path: element.getSubOptions (path ++ [ "<name>" ]);
     check = isAttrs;
     merge =
       location: sets:
@@ -70,7 +75,9 @@ let
   };
 
   either = first: second: {
-    description = "${first.description} or ${second.description}";
+    description = "${phrase first} or ${phrase second}";
+    isPhrase = true;
+    getSubOptions = _: { };
     check = value: first.check value || second.check value;
     merge =
       location: values:
@@ -85,6 +92,13 @@ let
     }:
     {
       description = "submodule";
+      isPhrase = true;
+      getSubOptions =
+        path:
+        builtins.foldl' (
+          all: module:
+          all // (if isFunction module then module { name = lists.last path; } else module).options
+        ) { } modules;
       check = value: isAttrs value || isFunction value || isPath value;
       merge =
         location: values:
@@ -101,7 +115,7 @@ let
 
   between =
     least: most:
-    simple "integer between ${toString least} and ${toString most}" (
+    simple "integer between ${toString least} and ${toString most} (both inclusive)" (
       value: isInt value && value >= least && value <= most
     );
 in
@@ -120,27 +134,38 @@ rec {
   singleLineStr = str;
   strMatching =
     pattern:
-    simple "string matching ${pattern}" (value: isString value && builtins.match pattern value != null);
+    simple "string matching the pattern ${pattern}" (
+      value: isString value && builtins.match pattern value != null
+    );
   lines = joined "\n";
   commas = joined ",";
   package = simple "package" isPackage;
-  path = simple "path" isPathLike;
-  port = between 0 65535;
+  path = simple "absolute path" isPathLike;
+  port = between 0 65535 // {
+    description = "16 bit unsigned integer; between 0 and 65535 (both inclusive)";
+  };
   ints = {
     inherit between;
     positive = simple "positive integer" (value: isInt value && value > 0);
     unsigned = simple "integer that is not negative" (value: isInt value && value >= 0);
   };
   enum =
-    values: simple "one of ${text.concatMapStringsSep ", " toString values}" (value: elem value values);
+    values:
+    simple "one of ${text.concatMapStringsSep ", " builtins.toJSON values}" (value: elem value values)
+    // {
+      isPhrase = true;
+    };
   nullOr = element: {
-    description = "null or ${element.description}";
+    description = "null or ${phrase element}";
+    isPhrase = true;
+    getSubOptions = _: { };
     check = value: value == null || element.check value;
     merge =
       location: values: if all (value: value == null) values then null else element.merge location values;
   };
   listOf = element: {
-    description = "list of ${element.description}";
+    description = "list of ${phrase element}";
+    getSubOptions = path: element.getSubOptions (path ++ [ "*" ]);
     check = isList;
     merge =
       location: values: map (value: mergeAs element (location ++ [ "*" ]) [ value ]) (concatLists values);
@@ -150,12 +175,14 @@ rec {
   submodule = module: submoduleWith { modules = if isList module then module else [ module ]; };
   deferredModule = {
     description = "module";
+    getSubOptions = _: { };
     check = _: true;
     merge = _: values: { imports = values; };
   };
   functionTo = _: simple "function" isFunction;
   anything = {
     description = "anything";
+    getSubOptions = _: { };
     check = _: true;
     merge =
       location: values:

@@ -21,8 +21,18 @@ let
         config
         ;
       failed = builtins.filter (one: !one.assertion) config.assertions;
+      specialised = builtins.mapAttrs (
+        _: one:
+        (system {
+          inherit specialArgs;
+          modules = modules ++ [
+            one.configuration
+            { specialisation = lib.mkForce { }; }
+          ];
+        }).toplevel
+      ) config.specialisation;
     in
-    {
+    rec {
       inherit config;
       # What would be installed, for whoever wants to look at it or run parts of it.
       description =
@@ -35,10 +45,29 @@ let
               virtualisation
               warnings
               ;
-            k3s = builtins.removeAttrs config.services.k3s [ "package" ];
+            k3s = builtins.removeAttrs config.services.k3s [ "package" ] // {
+              images = builtins.filter (image: !(image.isAbsent or false)) config.services.k3s.images;
+            };
+            registry = config.services.dockerRegistry;
           }
         else
           throw "Failed assertions:\n${lib.concatMapStringsSep "\n" (one: "- ${one.message}") failed}";
+      # The system as a folder; its program asks the machine that runs it to become this system.
+      toplevel =
+        pkgs.runCommand "nixos-system-${config.networking.hostName}"
+          {
+            description = builtins.toJSON description;
+            passAsFile = [ "description" ];
+          }
+          ''
+            mkdir -p $out/bin $out/specialisation
+            cp $descriptionPath $out/system.json
+            printf '#!/bin/sh\nexec switch-system %s "$@"\n' $out > $out/bin/switch-to-configuration
+            chmod +x $out/bin/switch-to-configuration
+            ${lib.concatLines (
+              lib.mapAttrsToList (name: path: "ln -s ${path} $out/specialisation/${name}") specialised
+            )}
+          '';
     };
 
   testOptions = {
@@ -112,7 +141,15 @@ let
           ];
         }
       ) config.nodes;
-      nodes = builtins.mapAttrs (_: one: one.config) systems;
+      nodes = builtins.mapAttrs (
+        _: one:
+        one.config
+        // {
+          system = one.config.system // {
+            build.toplevel = one.toplevel;
+          };
+        }
+      ) systems;
       script =
         if builtins.isFunction config.testScript then
           config.testScript { inherit nodes; }
@@ -123,7 +160,7 @@ let
       builtins.toJSON {
         inherit (config) name globalTimeout;
         testScript = script;
-        nodes = builtins.mapAttrs (_: one: one.description) systems;
+        nodes = builtins.mapAttrs (_: one: one.toplevel) systems;
       }
     )
     // {

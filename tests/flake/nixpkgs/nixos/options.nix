@@ -85,6 +85,13 @@ in
       tmpfiles.settings = set;
     };
 
+    services.dockerRegistry = {
+      enable = option types.bool false;
+      enableDelete = option types.bool false;
+      listenAddress = option types.str "127.0.0.1";
+      port = option types.port 5000;
+    };
+
     services.k3s = {
       enable = option types.bool false;
       package = mkOption { type = types.package; };
@@ -111,7 +118,14 @@ in
       tokenFile = option (types.nullOr types.path) null;
     };
 
-    system.build = option types.raw { };
+    # Each is a configuration of its own: this one, and what it says.
+    specialisation = option (types.attrsOf (
+      types.submodule {
+        options.configuration = option types.deferredModule { };
+      }
+    )) { };
+
+    system.build = set;
     system.stateVersion = option types.str "26.05";
   };
 }

@@ -189,7 +189,7 @@ in
   # A package that evaluates and cannot be built here.
   absent =
     name:
-    runCommand name { } ''
+    runCommand name { passthru.isAbsent = true; } ''
       echo "${name} is in nixpkgs and not in its stand-in: it cannot be built here" >&2
       exit 1
     '';

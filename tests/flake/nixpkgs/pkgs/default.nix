@@ -17,6 +17,7 @@ let
       callPackage = lib.callPackageWith pkgs;
       newScope = more: lib.callPackageWith (pkgs // more);
 
+      dockerTools.buildImage = image: builders.absent "image-${baseNameOf image.name}.tar";
       testers.runNixOSTest = (import ../nixos { inherit lib pkgs; }).runNixOSTest;
 
       # The tools only have to work: they are compiled as cargo does it in the checkout, beside what
