@@ -32,10 +32,13 @@ impl Part {
     /// Every part.
     pub const ALL: [Self; 3] = [Self::Cluster, Self::Registry, Self::Dns];
 
-    /// The programs that it has when it is complete.
+    /// The programs that it has when it is complete, by the names that they are started under.
     pub fn programs(self) -> impl Iterator<Item = &'static str> {
-        let built = self.modules().iter().flat_map(|module| module.programs);
-        built
+        let linked = move |program: &&str| self.links().iter().any(|(_, to)| to == program);
+        self.modules()
+            .iter()
+            .flat_map(|module| module.programs)
+            .filter(move |program| !linked(program))
             .chain(self.links().iter().map(|(name, _)| name))
             .copied()
     }
