@@ -32,7 +32,9 @@ let
     runCommand "${name}-of-klab" { inherit programs; } ''
       mkdir -p $out/bin
       for program in $programs; do
-        for path in ${host.runtime}/../../*/bin/$program; do ln -sf "$path" $out/bin/; done
+        for path in ${host.runtime}/../../*/bin/$program ${host.runtime}/$program; do
+          [ ! -e "$path" ] || ln -sf "$path" $out/bin/
+        done
       done
     '';
 
