@@ -70,6 +70,8 @@ impl Flake {
         let mut copy = Command::new("cp");
         copy.arg("-r").arg(repo.root.join("tests/flake/nixpkgs"));
         runner.run(copy.arg(&nixpkgs))?;
+        let lock = "Cargo.lock";
+        fs::copy(repo.root.join(lock), nixpkgs.join(lock)).context("copying Cargo.lock")?;
         setup::ensure_programs(runner, PROGRAMS)?;
         // The stand-in takes crates from where cargo has put them.
         runner.run(repo.cargo().args(["fetch", "--quiet", "--locked"]))?;

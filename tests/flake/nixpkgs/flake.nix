@@ -1,7 +1,8 @@
 {
   description = "Takes nixpkgs' place where nixpkgs cannot be fetched: the same names, this machine's tools";
 
-  # host.json, which `cargo xtask flake-check` puts beside this file, says what tools there are.
+  # host.json, which `cargo xtask flake-check` puts beside this file, says what tools there are; it
+  # puts the checkout's Cargo.lock there, too.
   outputs =
     { ... }:
     let

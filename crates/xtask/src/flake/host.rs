@@ -37,7 +37,8 @@ pub(super) struct Host {
     runtime: PathBuf,
     /// Cargo's home, with the crates that it has unpacked.
     cargo: PathBuf,
-    /// The folder that it compiles into.
+    /// This checkout, and the folder that it is compiled into.
+    root: PathBuf,
     target: PathBuf,
     #[serde(skip)]
     toolchain: PathBuf,
@@ -72,6 +73,7 @@ impl Host {
             versions,
             crates: crates(&home)?,
             runtime: real(&runtime.bin)?,
+            root: real(&repo.root)?,
             target: real(&repo.target)?,
             cargo: home,
             toolchain,
@@ -87,7 +89,13 @@ impl Host {
     /// What builders see besides the store.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         let system = ["/bin", "/usr", "/lib", "/lib64", "/etc/alternatives"].map(PathBuf::from);
-        let own = [&self.toolchain, &self.cargo, &self.runtime, &self.target];
+        let own = [
+            &self.toolchain,
+            &self.cargo,
+            &self.runtime,
+            &self.root,
+            &self.target,
+        ];
         let all = own.into_iter().chain(&self.go).cloned().chain(system);
         all.filter(|path| path.exists()).collect()
     }

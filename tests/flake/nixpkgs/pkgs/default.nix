@@ -20,8 +20,7 @@ let
       dockerTools.buildImage = image: builders.absent "image-${baseNameOf image.name}.tar";
       testers.runNixOSTest = (import ../nixos { inherit lib pkgs; }).runNixOSTest;
 
-      # The tools only have to work: they are compiled as cargo does it in the checkout, beside what
-      # it has compiled there.
+      # The tools only have to work: they are what cargo compiles in the checkout.
       rustPlatform = rust.quick;
 
       # What is deployed is compiled as it says, with glibc in musl's place.

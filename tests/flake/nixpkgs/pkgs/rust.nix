@@ -34,10 +34,8 @@ let
       "auditable"
       "cargoLock"
     ];
-in
-{
   # As the package says, and from nothing but its source and its crates.
-  faithful.buildRustPackage =
+  faithful =
     package:
     builders.stdenv.mkDerivation (
       common package
@@ -65,25 +63,38 @@ in
       }
     );
 
-  # With the crates and the target folder of this machine's own cargo.
+  # The source is this checkout's: cargo goes on where it has compiled already.
+  continued =
+    package:
+    builders.stdenv.mkDerivation (
+      common package
+      // {
+        programs = map (lib.removePrefix "--package=") package.cargoBuildFlags;
+        CARGO_HOME = host.cargo;
+        configurePhase = ''
+          find . -type f -exec sha256sum {} + > ../files
+          cd ${host.root}
+          sha256sum --check --quiet "$NIX_BUILD_TOP/files"
+        '';
+        # Another selection would compile crates with other features, anew.
+        buildPhase = "cargo build --quiet --frozen --workspace --bins --tests --target-dir ${host.target}";
+        installPhase = ''
+          mkdir -p $out/bin
+          for program in $programs; do cp -t $out/bin ${host.target}/debug/$program; done
+        '';
+      }
+    );
+
+  isOfCheckout =
+    package: builtins.readFile package.cargoLock.lockFile == builtins.readFile ../Cargo.lock;
+in
+{
+  # What is deployed.
+  faithful.buildRustPackage = faithful;
+
+  # What runs on this machine.
   quick = {
     rustLibSrc = builders.absent "rust-lib-src";
-
-    buildRustPackage =
-      package:
-      builders.stdenv.mkDerivation (
-        common package
-        // {
-          programs = map (lib.removePrefix "--package=") (package.cargoBuildFlags or [ package.pname ]);
-          CARGO_HOME = host.cargo;
-          configurePhase = "";
-          # The whole workspace: another selection would compile crates with other features, anew.
-          buildPhase = "cargo build --quiet --frozen --workspace --bins --target-dir ${host.target}";
-          installPhase = ''
-            mkdir -p $out/bin
-            for program in $programs; do cp -t $out/bin ${host.target}/debug/$program; done
-          '';
-        }
-      );
+    buildRustPackage = package: (if isOfCheckout package then continued else faithful) package;
   };
 }
