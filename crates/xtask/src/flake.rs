@@ -124,7 +124,7 @@ impl Flake {
         build.extend(outputs.iter().map(String::as_str));
         runner.run(&mut self.nix(&build))?;
         runner.run(&mut self.nix(&["build", "--no-link", "--rebuild", ".#image"]))?;
-        let printed = ["build", "--no-link", "--print-out-paths", ".#image.digest"];
+        let printed = ["build", "--no-link", "--print-out-paths", ".#image^digest"];
         let file = runner.output(&mut self.nix(&printed))?;
         let digest = runner.output(self.nix.shell("cat").arg(&file))?;
         same(&digest, &image.digest)?;

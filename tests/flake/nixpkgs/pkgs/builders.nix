@@ -39,7 +39,9 @@ let
         }
       );
       # Each output is the package, too, with what packages have beside their derivation.
-      outputs = lib.genAttrs (attributes.outputs or [ "out" ]) (output: drv.${output} // extra);
+      outputs = lib.genAttrs (attributes.outputs or [ "out" ]) (
+        output: drv.${output} // extra // { outputSpecified = true; }
+      );
       extra = {
         inherit stdenv;
         meta = attributes.meta or { };
