@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, fs, path::PathBuf, process::Command};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::{
     cli,
@@ -29,8 +29,8 @@ const STAGES: &[Stage<Demo>] = &[
         run: Demo::up,
     },
     Stage {
-        name: "load image",
-        run: Demo::load,
+        name: "publish image",
+        run: Demo::publish,
     },
     Stage {
         name: "apply manifests",
@@ -55,6 +55,11 @@ struct Demo {
     started: bool,
     built: Option<(Runtime, Image)>,
     kubeconfig: Option<PathBuf>,
+    registry: Option<String>,
+    /// What is deployed: a repository and a digest, no tag that could move.
+    published: Option<String>,
+    /// Another version, to roll out.
+    next: Option<String>,
 }
 
 /// `cargo xtask demo`
@@ -77,6 +82,9 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Demo) -> anyhow::Resul
         started: false,
         built: None,
         kubeconfig: None,
+        registry: None,
+        published: None,
+        next: None,
     };
     let mut log = Log::default();
     let outcome = run_all(STAGES, &mut demo, &mut log);
@@ -112,8 +120,7 @@ impl Demo {
 
     fn image(&mut self) -> anyhow::Result<()> {
         let out = self.repo.target.join("image");
-        let ocipack = self.repo.tool("ocipack");
-        let image = image::build(&self.repo, &self.runner, &ocipack, &out)?;
+        let image = image::build(&self.repo, &self.runner, &self.repo.tool("ocipack"), &out)?;
         say(&format!("    {} {}", image.reference, image.digest));
         self.built = Some((Runtime::find(&self.repo)?, image));
         Ok(())
@@ -122,21 +129,43 @@ impl Demo {
     fn up(&mut self) -> anyhow::Result<()> {
         // From here on something may exist, even when `up` fails half-way.
         self.started = true;
-        self.cluster.up(&self.runner, 2)?;
+        self.registry = Some(self.cluster.up_with_registry(&self.runner, 2)?);
         self.kubeconfig = Some(self.cluster.kubeconfig(&self.runner)?);
         Ok(())
     }
 
-    fn load(&mut self) -> anyhow::Result<()> {
-        let (_, image) = self.built()?;
-        self.cluster.load(&self.runner, &image.archive)?;
-        self.cluster.load(&self.runner, &image.next.archive)
+    fn publish(&mut self) -> anyhow::Result<()> {
+        let registry = self
+            .registry
+            .as_ref()
+            .context("the cluster is up before it is used")?;
+        let image = &self.built()?.1;
+        let repository = format!("{registry}/hostname-server");
+        let mut push = Command::new(self.repo.tool("ocipack"));
+        push.arg("push").arg(&image.archive);
+        push.arg(format!("{repository}:{}", env!("CARGO_PKG_VERSION")));
+        let pushed = self.runner.output(&mut push)?;
+        if pushed != image.digest {
+            bail!(
+                "{} was built, but {pushed} was pushed to {repository}",
+                image.digest
+            );
+        }
+        let published = format!("{repository}@{pushed}");
+        say(&format!("    {published}"));
+        let mut push = Command::new(self.repo.tool("ocipack"));
+        push.arg("push").arg(&image.next.archive);
+        push.arg(format!("{repository}:next"));
+        let next = self.runner.output(&mut push)?;
+        self.next = Some(format!("{repository}@{next}"));
+        self.published = Some(published);
+        Ok(())
     }
 
     fn apply(&mut self) -> anyhow::Result<()> {
         let namespace = self.repo.root.join("crates/xtask/demo/namespace.yaml");
         let manifests = self.repo.root.join("manifests");
-        let image = format!("hostname-server={}", self.built()?.1.reference);
+        let image = format!("hostname-server={}", published(self.published.as_ref())?);
         self.runner
             .run(self.client("kapply")?.args(["apply", "-f"]).arg(namespace))?;
         let mut apply = self.client("kapply")?;
@@ -148,21 +177,28 @@ impl Demo {
     fn drills(&mut self) -> anyhow::Result<()> {
         // kdrill calls these as they are written here: klab is first on its PATH.
         let klab = |words: &str| format!("klab --name {} {words}", self.cluster.name());
+        let control_plane = "etcd kube-apiserver kube-controller-manager kube-scheduler";
         let (_, image) = self.built()?;
+        let deployed = published(self.published.as_ref())?;
         let mut drill = self.client("kdrill")?;
         drill
             .args(["run", "all", "--namespace", NAMESPACE, "--report"])
             .arg(&self.report)
+            // As much as a machine of two cores takes that is the whole cluster, too.
+            .args(["--rate", "200", "--requests", "1000", "--steady", "3s"])
             .args(["--image-digest", &image.digest])
             .args(["--image-digest", &image.configuration])
-            .args(["--image-next", &image.next.reference, "--manifests"])
+            .args(["--image-next", published(self.next.as_ref())?])
+            .args(["--image", &format!("hostname-server={deployed}")])
+            .arg("--manifests")
             .arg(self.repo.root.join("manifests"))
-            .args(["--image", &format!("hostname-server={}", image.reference)])
+            .args(["--partition", &klab("node partition")])
+            .args(["--heal", &klab("node heal")])
+            .arg("--control-plane-restart")
+            .arg(klab(&format!("node restart server {control_plane}")))
             .args(["--load-via", &klab("exec server --")])
             .args(["--node-down", &klab("node stop")])
             .args(["--node-up", &klab("node start")])
-            .args(["--partition", &klab("node partition")])
-            .args(["--heal", &klab("node heal")])
             .args(["--node-add", &klab("node add")])
             .env("PATH", self.path_with_tools()?);
         self.runner.run(&mut drill)
@@ -218,4 +254,11 @@ impl Demo {
         lines.push(format!("Remove it with:\n  {klab} down"));
         lines.join("\n")
     }
+}
+
+/// What the registry has.
+fn published(reference: Option<&String>) -> anyhow::Result<&str> {
+    reference
+        .map(String::as_str)
+        .context("the image is published before it is deployed")
 }

@@ -34,6 +34,7 @@ echo "klab $*" >>"$LOG"
 case "$*" in
 "runtime build" | "runtime path") echo "$STAND_INS" ;;
 *"kubeconfig --path") echo "$STAND_INS/kubeconfig" ;;
+*"status --output json") echo '{"registry": "127.0.0.1:4711"}' ;;
 *" up "*) mkdir -p "$KLAB_STATE/demo"; [ "$BREAK" != up ] ;;
 *" down") rm -r "$KLAB_STATE/demo" ;;
 esac"#;
@@ -42,7 +43,7 @@ esac"#;
 const OCIPACK: &str = r#"
 DIGEST=abababababababababababababababababababababababababababababababab
 case "$1" in
-digest) echo "sha256:$DIGEST" ;;
+digest | push) echo "sha256:$DIGEST" ;;
 build)
     for output; do :; done
     case "$output" in
@@ -116,7 +117,11 @@ impl StandIns {
     /// The calls that change something, in order.
     fn calls(&self) -> Vec<String> {
         let log = fs::read_to_string(self.path("log")).unwrap_or_default();
-        let asks = |line: &&str| line.contains(" runtime ") || line.contains("kubeconfig");
+        let asks = |line: &&str| {
+            [" runtime ", " status ", "kubeconfig"]
+                .iter()
+                .any(|asked| line.contains(asked))
+        };
         log.lines()
             .filter(|line| !asks(line))
             .map(str::to_owned)
@@ -147,9 +152,7 @@ fn the_stages_come_in_the_papers_order() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let calls = stand_ins.calls();
     let starts = [
-        "klab --name demo up --nodes 2",
-        "klab --name demo load ",
-        "klab --name demo load ",
+        "klab --name demo up --registry --nodes 2",
         "kapply apply -f ",
         "kapply apply -f ",
         "kdrill run all --namespace hello --report ",
@@ -159,18 +162,21 @@ fn the_stages_come_in_the_papers_order() {
     for (call, start) in calls.iter().zip(starts) {
         assert!(call.starts_with(start), "{call}");
     }
-    let image = "--image hostname-server=localhost/hostname-server:abababababab -n hello --wait";
-    assert!(calls[4].ends_with(image), "{}", calls[4]);
+    let image = format!(
+        "--image hostname-server=127.0.0.1:4711/hostname-server@sha256:{} -n hello --wait",
+        "ab".repeat(32)
+    );
+    assert!(calls[2].ends_with(&image), "{}", calls[2]);
     assert!(
-        calls[5].ends_with("--node-add klab --name demo node add"),
+        calls[3].ends_with("--node-add klab --name demo node add"),
         "{}",
-        calls[5]
+        calls[3]
     );
     for flag in [
         "--image-digest sha256:cdcd ",
-        "--image-next localhost/hostname-server:next-abababababab ",
+        "--image-next 127.0.0.1:4711/hostname-server@sha256:abab",
     ] {
-        assert!(calls[5].contains(flag), "{}", calls[5]);
+        assert!(calls[3].contains(flag), "{}", calls[3]);
     }
     let table = String::from_utf8_lossy(&output.stdout);
     assert!(
@@ -185,7 +191,7 @@ fn a_failure_is_told_and_the_cluster_goes_down() {
         return;
     }
     for (breaks, told) in [
-        ("up", "`klab --name demo up --nodes 2` failed"),
+        ("up", "`klab --name demo up --registry --nodes 2` failed"),
         ("drills", "drills: `kdrill run "),
     ] {
         let stand_ins = StandIns::new();

@@ -36,28 +36,28 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let Some(outage) = outage::survive(stage, findings, &cut).await? else {
         return Ok(());
     };
-    let (cluster, stale) = (stage.timeline.view(), &outage.pods);
-    let waiting = stale
+    let (cluster, lost) = (stage.timeline.view(), &outage.pods);
+    let waiting = lost
         .iter()
         .filter(|pod| cluster.pods.get(*pod).is_some_and(|pod| pod.terminating))
         .count();
-    let serving = stale.iter().filter(|pod| cluster.serving().contains(*pod));
+    let serving = lost.iter().filter(|pod| cluster.serving().contains(*pod));
     let serving: Vec<_> = serving.map(String::as_str).collect();
     findings.check(
         "the pods cut off get no traffic and wait for their end",
         if serving.is_empty() {
-            format!("{waiting} of {} wait", stale.len())
+            format!("{waiting} of {} wait", lost.len())
         } else {
             format!("{} still get traffic", serving.join(", "))
         },
         "all",
-        serving.is_empty() && waiting == stale.len(),
+        serving.is_empty() && waiting == lost.len(),
     );
 
     let (node, replicas) = (&outage.node, stage.params.replicas);
     let promise = format!("node {node} is reached again, and the pods that were cut off end");
     outage::come_back(stage, findings, promise, node, |view| {
-        let left = stale.iter().any(|pod| view.pods.contains_key(pod));
+        let left = lost.iter().any(|pod| view.pods.contains_key(pod));
         view.node_ready(node) && view.whole(replicas) && !left
     })
     .await?;
