@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{Fault, FaultProxy, Gate, Guard, Registry, Rule, Workshop, run};
+use e2e::{Fault, FaultProxy, Gate, Guard, Registry, Rule, Workshop, run, tool};
 use serde_json::Value;
 
 #[test]
@@ -347,4 +347,39 @@ fn manifests_are_pushed_as_an_artifact_that_is_the_same_each_time() {
         .fails_naming(2, &["nothing"]);
     shop.ocipack(&["push", "manifests", &reference])
         .fails_naming(2, &["not an OCI layout"]);
+}
+
+#[test]
+fn memory_does_not_grow_with_the_image() {
+    const LIMIT_KIB: u64 = 32 * 1024;
+    let (registry, shop) = (Registry::start(), Workshop::new());
+    let size = 160 << 20;
+    shop.build("layout", size);
+    let reference = registry.repository("web:1");
+    let build = ["build", "--binary", "linux/amd64=server", "-o", "again"];
+    let ballast = ["--file", "ballast:/ballast", "--compression"];
+    let works: [Vec<&str>; 7] = [
+        [&build[..], &ballast, &["none"]].concat(),
+        [&build[..], &ballast, &["zstd:1"]].concat(),
+        vec!["push", "layout", &reference],
+        vec!["pull", &reference, "pulled.tar"],
+        vec!["copy", "pulled.tar", "pulled"],
+        vec!["verify", "layout", "--against", &reference],
+        vec!["inspect", "pulled"],
+    ];
+    for words in works {
+        // A process that has ended can be asked for its peak only by its parent.
+        let report = shop.path("report");
+        let mut measured = std::process::Command::new(tool("xtask"));
+        measured.arg("measured").arg(&report).arg("--");
+        let ocipack = shop.command(&words);
+        measured.arg(ocipack.get_program()).args(ocipack.get_args());
+        measured.current_dir(shop.path(""));
+        run(&mut measured, "").exits(0);
+        let taken: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
+        assert_eq!(taken["code"], 0, "{words:?}: {taken}");
+        let peak = taken["peak_kib"].as_u64().unwrap();
+        assert!(peak > 1024, "{words:?}: nothing was measured: {taken}");
+        assert!(peak <= LIMIT_KIB, "{words:?} took {peak} KiB");
+    }
 }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::measure::Taken;
 
+const OURS: [&str; 2] = ["kapply", "ocipack"];
+
 /// One measurement.
 #[derive(Debug)]
 pub(super) struct Measured {
@@ -63,11 +65,11 @@ impl Row {
     }
 }
 
-/// Medians against kapply's own.
+/// Medians against those of the tool of ours that is measured.
 fn ratio(rows: &[Row], row: &Row) -> Option<f64> {
     let ours = rows
         .iter()
-        .find(|other| other.what == row.what && other.tool == "kapply")?;
+        .find(|other| other.what == row.what && OURS.contains(&other.tool))?;
     Some(row.median() / ours.median())
 }
 
@@ -111,7 +113,7 @@ pub(super) fn text(rows: &[Row]) -> String {
 }
 
 /// The same with every single time.
-pub(super) fn json(rows: &[Row]) -> Value {
+pub(super) fn json(bench: &str, rows: &[Row]) -> Value {
     let rows_json: Vec<_> = grouped(rows)
         .into_iter()
         .map(|row| {
@@ -126,7 +128,7 @@ pub(super) fn json(rows: &[Row]) -> Value {
             })
         })
         .collect();
-    json!({ "bench": "kapply", "results": rows_json })
+    json!({ "bench": bench, "results": rows_json })
 }
 
 #[cfg(test)]
@@ -174,6 +176,6 @@ mod tests {
                 "create", "helm", "1", "9.000", "9.000", "9.000", "4.50", "2.0"
             ]
         );
-        assert_eq!(json(&rows)["results"][1]["ratio"], 4.5);
+        assert_eq!(json("kapply", &rows)["results"][1]["ratio"], 4.5);
     }
 }

@@ -45,7 +45,11 @@ const PACKAGES: &[Package] = &[
         name: "nftables",
         present: || find_program("nft").is_some(),
     },
-    // The suites read images with them, too.
+    // The suites build images at another time, and read them with other tools.
+    Package {
+        name: "faketime",
+        present: || find_program("faketime").is_some(),
+    },
     Package {
         name: "skopeo",
         present: || find_program("skopeo").is_some(),
