@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 
 use super::{
     measure,
-    table::{self, Measured, Row},
+    table::{self, Measured},
 };
 use crate::{
     cli, image,
