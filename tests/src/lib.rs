@@ -10,7 +10,6 @@
 mod command;
 mod fault_proxy;
 mod image;
-mod machine;
 mod namespace;
 mod programs;
 mod proxy;
@@ -20,7 +19,6 @@ mod shared;
 pub use command::{Ran, run, tool};
 pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
 pub use image::Workshop;
-pub use machine::Traces;
 pub use namespace::Namespace;
 pub use programs::{cosign, registry_programs};
 pub use proxy::Proxy;

@@ -1,8 +1,10 @@
 //! klab's own life: what it starts, what it leaves, what it says.
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
-use e2e::{Ran, Shared, Traces, run, tool};
+use e2e::{Ran, Shared, run, tool};
+use serde_json::Value;
+use xtask::machine::Inventory;
 
 /// A cluster of this test's own; gone when dropped, whatever happened.
 struct Own(String);
@@ -22,8 +24,25 @@ impl Own {
         )
     }
 
-    fn traces(&self) -> Traces {
-        Traces::of(&self.0)
+    /// The hardware address that `server` has its gateway at.
+    fn gateway(&self) -> String {
+        let table = self.klab(&["exec", "server", "--", "cat", "/proc/net/arp"]);
+        let table = table.exits(0).stdout;
+        let mut lines = table.lines().map(str::split_whitespace);
+        let mut line = lines
+            .find(|line| line.clone().next() == Some("172.30.0.1"))
+            .unwrap_or_else(|| panic!("no gateway in {table}"));
+        line.nth(3).expect("the fourth column").to_owned()
+    }
+
+    /// The machine, with what there is of this cluster.
+    fn machine(&self) -> Inventory {
+        Inventory::take(&|name| name == self.0).unwrap()
+    }
+
+    fn leaves_nothing(&self, before: &Inventory, after: &str) {
+        let changes = before.changes_to(&self.machine());
+        assert!(changes.is_empty(), "{after}: {}", changes.join("\n"));
     }
 }
 
@@ -39,13 +58,20 @@ impl Drop for Own {
 #[test]
 fn down_leaves_nothing_and_up_changed_nothing() {
     let own = Own::new("life");
-    let before = own.traces();
+    let before = own.machine();
     own.klab(&["up", "--nodes", "2"]).exits(0);
-    let during = own.traces();
-    assert!(during.has_processes());
-    assert_ne!(before, during);
+    let during = before.changes_to(&own.machine());
+    for kind in ["process", "namespace", "cgroup", "file"] {
+        let left = format!("left behind: {kind} ");
+        assert!(
+            during.iter().any(|change| change.starts_with(&left)),
+            "no {kind} in {during:?}"
+        );
+    }
+    let changed = during.iter().find(|change| change.starts_with("gone: "));
+    assert_eq!(changed, None, "up changed the machine's own");
     own.klab(&["down"]).exits(0);
-    assert_eq!(before, own.traces());
+    own.leaves_nothing(&before, "down");
 }
 
 #[test]
@@ -64,7 +90,7 @@ fn two_clusters_run_side_by_side() {
     two.klab(&["up", "--control-plane-only"]).exits(0);
     let server = |own: &Own| {
         let status = own.klab(&["status", "-o", "json"]).exits(0).stdout;
-        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let status: Value = serde_json::from_str(&status).unwrap();
         assert_eq!(status["apiReady"], true);
         status["server"].as_str().unwrap().to_owned()
     };
@@ -73,41 +99,43 @@ fn two_clusters_run_side_by_side() {
     assert_eq!(server(&two), server(&two));
 }
 
-/// Every process of a cluster is killed once, alone, and `down` comes after.
+/// What a cluster runs for as long as it is up.
+const LASTING: [&str; 9] = [
+    "klab internal switch",
+    "klab internal init",
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "containerd",
+    "kubelet",
+    "kube-proxy",
+];
+
+/// Every kind of process is killed once, alone, and `down` comes after.
 #[test]
 fn down_leaves_nothing_after_any_process_was_killed() {
     let own = Own::new("kill");
-    let before = own.traces();
-    let mut kinds = Vec::new();
+    let before = own.machine();
     own.klab(&["up", "--nodes", "2"]).exits(0);
-    for pid in own.traces().pids() {
-        kinds.push(kind(pid));
-    }
+    // What else is caught in the act, as plugins and helpers, counts too.
+    let mut kinds: BTreeSet<String> = own.machine().processes().map(kind).collect();
     own.klab(&["down"]).exits(0);
-    kinds.sort();
-    kinds.dedup();
-    assert!(
-        kinds.iter().any(|kind| kind.contains("internal switch")),
-        "{kinds:?}"
-    );
-    assert!(
-        kinds.iter().any(|kind| kind.contains("internal init")),
-        "{kinds:?}"
-    );
+    kinds.extend(LASTING.map(str::to_owned));
     for wanted in kinds {
         own.klab(&["up", "--nodes", "2"]).exits(0);
-        let during = own.traces();
-        let victim = during.pids().find(|pid| kind(pid) == wanted);
-        let victim = victim.unwrap_or_else(|| panic!("no {wanted} this time"));
+        let during = own.machine();
+        let victim = during.processes().find(|pid| kind(pid) == wanted);
+        let killed = victim.is_some_and(|pid| {
+            let mut kill = Command::new("kill");
+            kill.args(["-9", pid]).status().unwrap().success()
+        });
         assert!(
-            Command::new("kill")
-                .args(["-9", victim])
-                .status()
-                .unwrap()
-                .success()
+            killed || !LASTING.contains(&wanted.as_str()),
+            "there is no {wanted}"
         );
         own.klab(&["down"]).exits(0);
-        assert_eq!(before, own.traces(), "after {wanted} was killed");
+        own.leaves_nothing(&before, &format!("{wanted} was killed"));
     }
 }
 
@@ -129,23 +157,21 @@ fn kind(pid: &str) -> String {
 #[test]
 fn down_leaves_nothing_after_up_itself_was_killed() {
     let own = Own::new("cut");
-    let before = own.traces();
+    let before = own.machine();
     let mut up = Command::new(tool("klab"))
         .args(["--name", &own.0, "up", "--nodes", "2"])
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    Shared::eventually(
-        "a first process",
-        std::time::Duration::from_secs(30),
-        || own.traces().has_processes().then_some(()),
-    );
+    Shared::eventually("a first process", Duration::from_secs(30), || {
+        own.machine().processes().next().map(drop)
+    });
     up.kill().unwrap();
     up.wait().unwrap();
     own.klab(&["status"])
         .fails_naming(1, &["unfinished", "down"]);
     own.klab(&["down"]).exits(0);
-    assert_eq!(before, own.traces());
+    own.leaves_nothing(&before, "up was killed");
 }
 
 #[test]
@@ -159,7 +185,13 @@ fn a_node_comes_back_and_a_removed_one_is_forgotten() {
         .fails_naming(1, &["agent1", "stopped already"]);
     own.klab(&["exec", "agent1", "--", "true"])
         .fails_naming(1, &["agent1", "node start agent1"]);
+    own.klab(&["node", "partition", "agent1"])
+        .fails_naming(1, &["agent1", "stopped", "node start agent1"]);
+    let gateway = own.gateway();
+    // The switch's own: one of a port would be right by chance.
+    assert_eq!(gateway, "02:6b:6c:61:62:ff");
     own.klab(&["node", "start", "agent1"]).exits(0);
+    assert_eq!(gateway, own.gateway(), "the others have lost their way out");
     let said = own.klab(&["exec", "agent1", "--", "hostname"]).exits(0);
     assert_eq!(said.stdout, "agent1\n");
     own.klab(&["node", "rm", "server"])
@@ -170,6 +202,44 @@ fn a_node_comes_back_and_a_removed_one_is_forgotten() {
 }
 
 #[test]
+fn a_partitioned_node_goes_on_alone_until_it_heals() {
+    let own = Own::new("part");
+    own.klab(&["up", "--nodes", "2"]).exits(0);
+    let agent = || {
+        let status = own.klab(&["status", "-o", "json"]).exits(0).stdout;
+        let status: Value = serde_json::from_str(&status).unwrap();
+        status["nodes"][1].clone()
+    };
+    let reached = |from: &str, address: &str| {
+        let connect = format!("exec 3<>/dev/tcp/{address}");
+        own.klab(&["exec", from, "--", "timeout", "2", "bash", "-c", &connect])
+            .code
+            == Some(0)
+    };
+    assert!(reached("agent1", "172.30.0.10/6443"));
+    assert!(reached("server", "172.30.0.11/10250"));
+    // Twice is once.
+    for _ in 0..2 {
+        own.klab(&["node", "partition", "agent1"]).exits(0);
+        own.klab(&["status"]).exits(0);
+        assert_eq!(agent()["connected"], false);
+    }
+    assert!(!reached("agent1", "172.30.0.10/6443"));
+    assert!(!reached("server", "172.30.0.11/10250"));
+    assert!(reached("agent1", "127.0.0.1/10250"), "its kubelet goes on");
+    Shared::eventually("a node that is missed", Duration::from_secs(30), || {
+        (agent()["ready"] == false).then_some(())
+    });
+    let running = agent()["running"].clone();
+    assert_eq!(running, true);
+    own.klab(&["node", "heal", "agent1"]).exits(0);
+    assert_eq!(agent()["ready"], true);
+    assert!(reached("server", "172.30.0.11/10250"));
+    own.klab(&["node", "heal", "agent1"]).exits(0);
+    assert_eq!(agent()["connected"], true);
+}
+
+#[test]
 fn credentials_are_private_and_nobody_is_anonymous() {
     use std::os::unix::fs::MetadataExt;
     let shared = Shared::get();
@@ -177,7 +247,7 @@ fn credentials_are_private_and_nobody_is_anonymous() {
     let mode = std::fs::metadata(kubeconfig.trim()).unwrap().mode();
     assert_eq!(mode & 0o777, 0o600);
     let status = shared.klab(&["status", "-o", "json"]).exits(0).stdout;
-    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let status: Value = serde_json::from_str(&status).unwrap();
     let address = status["server"]
         .as_str()
         .unwrap()

@@ -72,7 +72,7 @@ Examples:
         #[arg(long)]
         path: bool,
     },
-    /// Add, stop, start or remove a node
+    /// Add, stop, start, cut off or remove a node
     #[command(subcommand)]
     Node(Node),
     /// Import an image archive on every node, now and whenever one starts
@@ -139,6 +139,23 @@ enum Node {
     },
     /// Start a stopped node and wait until it is Ready
     Start {
+        /// The node
+        node: String,
+    },
+    /// Cut a node off from the others; everything on it goes on
+    #[command(after_help = "\
+Nothing gets to or from the node, and its pods do not notice: the others call it
+NotReady and replace them, until it is connected again.
+
+Examples:
+  klab node partition agent1
+  klab node heal agent1")]
+    Partition {
+        /// The node
+        node: String,
+    },
+    /// Connect a partitioned node again and wait until it is Ready
+    Heal {
         /// The node
         node: String,
     },
@@ -264,6 +281,11 @@ fn run_node(command: Node, folder: &Folder, progress: &Progress) -> Result<()> {
             progress.say(&format!("{node} has lost its power"));
         }
         Node::Start { node } => block_on(nodes::start(folder, &node, progress))?,
+        Node::Partition { node } => {
+            nodes::partition(folder, &node)?;
+            progress.say(&format!("{node} is cut off from the others"));
+        }
+        Node::Heal { node } => block_on(nodes::heal(folder, &node, progress))?,
         Node::Rm { node } => {
             block_on(nodes::remove(folder, &node))?;
             progress.say(&format!("{node} is removed"));

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub const NODE_NET: (Ipv4Addr, u8) = (Ipv4Addr::new(172, 30, 0, 0), 24);
 /// The switch's address: every node's default gateway.
 pub const SWITCH: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 1);
+/// The switch's hardware address, unlike any node's. A bridge without one of its own takes its
+/// lowest port's, and every node loses its gateway for a second when that port comes or goes.
+pub const SWITCH_MAC: [u8; 6] = [0x02, 0x6b, 0x6c, 0x61, 0x62, 0xff];
 /// All pods of all nodes: 10.244.0.0/16, a /24 for each node.
 pub const POD_NET: &str = "10.244.0.0/16";
 /// `ClusterIPs`: 10.96.0.0/16.

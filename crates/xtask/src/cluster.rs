@@ -126,14 +126,25 @@ pub fn owned_name(pid: u32, suffix: &str) -> String {
     format!("e2e-{pid}{suffix}")
 }
 
+/// Whether what is left of the cluster `name` is left by this process: one of its
+/// own, or of a test that is dead. Clusters of others, who are at work beside us, are not.
+#[must_use]
+pub fn owned_here(name: &str) -> bool {
+    owner(name).is_some_and(|pid| pid == std::process::id() || !alive(pid))
+}
+
 /// Names of clusters whose owner is dead: what a killed run left behind.
 #[must_use]
 pub fn orphans() -> Vec<String> {
     let entries = fs::read_dir(state_root()).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names
-        .filter(|name| owner(name).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()))
+        .filter(|name| owner(name).is_some_and(|pid| !alive(pid)))
         .collect()
+}
+
+fn alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
 }
 
 fn owner(name: &str) -> Option<u32> {
@@ -154,6 +165,15 @@ mod tests {
         for other in ["demo", "e2e-", "e2e-x", "e2e-1-2", "my-e2e-17"] {
             assert_eq!(owner(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn clusters_of_others_who_live_are_not_ours() {
+        assert!(owned_here(&owned_name(std::process::id(), "a")));
+        assert!(!owned_here(&owned_name(1, "")), "init lives");
+        // Above the largest process id there can be (proc(5), pid_max).
+        assert!(owned_here(&owned_name(1 << 23, "")));
+        assert!(!owned_here("demo"));
     }
 
     #[test]

@@ -48,17 +48,18 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Lists processes, namespaces, mounts, cgroups, network and files, leaving
-    /// out what belongs to the cluster `except`, which may go on changing.
+    /// Lists network, mounts, settings and folders of the machine, and the
+    /// processes, namespaces, cgroups and files of the clusters that `counts`
+    /// names: others may come and go meanwhile.
     ///
     /// # Errors
     /// When /proc or /sys cannot be read, or nft cannot list the firewall.
-    pub fn take(except: Option<&str>) -> anyhow::Result<Self> {
-        let listed = processes::list(except)?;
+    pub fn take(counts: &dyn Fn(&str) -> bool) -> anyhow::Result<Self> {
+        let listed = processes::list(counts)?;
         let items = BTreeMap::from([
             ("address", network::addresses()?),
-            ("cgroup", files::cgroups(except)),
-            ("file", files::traces()),
+            ("cgroup", files::cgroups(counts)),
+            ("file", files::traces(counts)),
             ("firewall", network::firewall()?),
             ("link", network::links()?),
             ("mount", mounts(&read("/proc/self/mountinfo")?)),
@@ -91,15 +92,21 @@ impl Inventory {
         changes
     }
 
+    /// The clusters' processes, by id.
+    pub fn processes(&self) -> impl Iterator<Item = &str> {
+        let lines = self.items.get("process").into_iter().flatten();
+        lines.filter_map(|line| line.split(' ').next())
+    }
+
     /// Takes listings until nothing differs from this one, and returns what
     /// still does after 15 seconds.
     ///
     /// # Errors
     /// As [`Inventory::take`].
-    pub fn changes_that_stay(&self, except: Option<&str>) -> anyhow::Result<Vec<String>> {
+    pub fn changes_that_stay(&self, counts: &dyn Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
         let deadline = Instant::now() + SETTLE;
         loop {
-            let changes = self.changes_to(&Self::take(except)?);
+            let changes = self.changes_to(&Self::take(counts)?);
             if changes.is_empty() || Instant::now() > deadline {
                 return Ok(changes);
             }

@@ -1,6 +1,6 @@
-//! `klab node add|stop|start|rm`.
+//! `klab node add|stop|start|partition|heal|rm`.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -8,6 +8,7 @@ use super::{no_such_node, up};
 use crate::{
     api,
     error::{Context, Error, Result},
+    net::cable::{self, Cable},
     node::launch,
     pki::Authorities,
     process,
@@ -74,14 +75,34 @@ pub async fn start(folder: &Folder, name: &str, progress: &Progress) -> Result<(
     launch::sweep(folder, name)?;
     let since = Timestamp::now();
     launch::start(folder, node)?;
-    if spec.control_plane_only {
-        return api::ready(
-            &api::client(folder).await?,
-            std::time::Duration::from_mins(1),
-        )
-        .await;
-    }
-    up::make_ready(folder, std::slice::from_ref(node), Some(since), progress).await
+    serves_again(folder, &spec, node, since, progress).await
+}
+
+/// Cuts a node off from all others: its cable goes dead, but everything on it
+/// goes on, so its pods are still there when it heals.
+///
+/// # Errors
+/// When it is stopped.
+pub fn partition(folder: &Folder, name: &str) -> Result<()> {
+    let _lock = folder.lock()?;
+    let spec = folder.spec()?;
+    let node = find(&spec, name)?;
+    running(folder, node)?;
+    cable::set(folder, node, Cable::Cut)
+}
+
+/// Connects a partitioned node again, and waits until it is Ready.
+///
+/// # Errors
+/// When it is stopped, or does not get Ready.
+pub async fn heal(folder: &Folder, name: &str, progress: &Progress) -> Result<()> {
+    let _lock = folder.lock()?;
+    let spec = folder.spec()?;
+    let node = find(&spec, name)?;
+    running(folder, node)?;
+    let since = Timestamp::now();
+    cable::set(folder, node, Cable::Connected)?;
+    serves_again(folder, &spec, node, since, progress).await
 }
 
 /// Removes an agent for good.
@@ -101,6 +122,32 @@ pub async fn remove(folder: &Folder, name: &str) -> Result<()> {
     discard(folder, &mut spec, &node)?;
     // Last: with its kubelet alive it would register again.
     api::forget_node(&api::client(folder).await?, &node).await
+}
+
+/// Waits until a node does its work, by what it says after `since`.
+async fn serves_again(
+    folder: &Folder,
+    spec: &ClusterSpec,
+    node: &NodeSpec,
+    since: Timestamp,
+    progress: &Progress,
+) -> Result<()> {
+    if spec.control_plane_only {
+        let client = api::client(folder).await?;
+        return api::ready(&client, Duration::from_mins(1)).await;
+    }
+    up::make_ready(folder, std::slice::from_ref(node), Some(since), progress).await
+}
+
+fn running(folder: &Folder, node: &NodeSpec) -> Result<()> {
+    if process::node_init(&folder.path(), &node.name)?.is_some() {
+        return Ok(());
+    }
+    Err(Error::State(format!(
+        "node {name} is stopped; start it with: {start}",
+        name = node.name,
+        start = folder.command(&format!("node start {}", node.name))
+    )))
 }
 
 fn discard(folder: &Folder, spec: &mut ClusterSpec, node: &NodeSpec) -> Result<()> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::{api, error::Result, process, state::Folder};
+use crate::{api, error::Result, net::cable, process, state::Folder};
 
 /// A cluster as it is now.
 #[derive(Debug, Serialize)]
@@ -32,6 +32,8 @@ pub struct NodeStatus {
     pub name: String,
     /// Whether its PID 1 runs.
     pub running: bool,
+    /// Whether its cable is connected: it is not after `node partition`.
+    pub connected: bool,
     /// Whether the API server calls it Ready; nothing when it cannot be asked.
     pub ready: Option<bool>,
     /// Its address inside the cluster.
@@ -53,6 +55,8 @@ pub async fn status(folder: &Folder) -> Result<Status> {
     } else {
         None
     };
+    // Without a switch nobody is connected.
+    let connected = cable::connected(folder, &spec.nodes).unwrap_or_default();
     let mut nodes = Vec::new();
     for node in &spec.nodes {
         let ready = known
@@ -67,6 +71,7 @@ pub async fn status(folder: &Folder) -> Result<Status> {
         nodes.push(NodeStatus {
             name: node.name.clone(),
             running: process::node_init(&folder.path(), &node.name)?.is_some(),
+            connected: connected.contains(&node.name),
             ready,
             ip: node.ip().to_string(),
             pod_cidr: node.pod_cidr(),
@@ -89,7 +94,7 @@ impl Status {
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!(
-            "cluster     {}\nAPI server  {} ({})\nkubeconfig  {}\nprograms    {}\n\n{:<10} {:<8} {:<9} {:<14} {}\n",
+            "cluster     {}\nAPI server  {} ({})\nkubeconfig  {}\nprograms    {}\n\n{:<10} {:<11} {:<9} {:<14} {}\n",
             self.name,
             self.server.as_deref().unwrap_or("-"),
             if self.api_ready { "ready" } else { "not ready" },
@@ -102,7 +107,11 @@ impl Status {
             "PODS",
         );
         for node in &self.nodes {
-            let process = if node.running { "running" } else { "stopped" };
+            let process = match (node.running, node.connected) {
+                (false, _) => "stopped",
+                (true, false) => "partitioned",
+                (true, true) => "running",
+            };
             let ready = match node.ready {
                 Some(true) => "Ready",
                 Some(false) => "NotReady",
@@ -110,7 +119,7 @@ impl Status {
             };
             let _ = writeln!(
                 text,
-                "{:<10} {process:<8} {ready:<9} {:<14} {}",
+                "{:<10} {process:<11} {ready:<9} {:<14} {}",
                 node.name, node.ip, node.pod_cidr
             );
         }

@@ -1,4 +1,5 @@
-//! A node's cable: plugged in when it starts, cut when it loses power.
+//! A node's cable: plugged in when it starts, cut when it loses power or is
+//! partitioned from the others.
 
 use std::os::fd::AsFd;
 
@@ -52,11 +53,48 @@ pub fn plug_in(node: &NodeSpec, switch_pid: i32) -> Result<()> {
     })
 }
 
-/// Turns the switch's end of a node's cable off: nothing more gets out or in.
+/// Whether a node's cable is plugged in at the switch's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cable {
+    /// Nothing gets out or in.
+    Cut,
+    /// As it was when the node started.
+    Connected,
+}
+
+/// Turns the switch's end of a node's cable off or on. The node itself goes on.
 ///
 /// # Errors
 /// When the switch does not run or the kernel refuses.
-pub fn cut(folder: &Folder, node: &NodeSpec) -> Result<()> {
+pub fn set(folder: &Folder, node: &NodeSpec, cable: Cable) -> Result<()> {
+    at_switch(folder, async |links| match cable {
+        Cable::Cut => links.down(&node.name).await,
+        Cable::Connected => links.up(&node.name).await,
+    })
+}
+
+/// The nodes among `nodes` whose cable is connected.
+///
+/// # Errors
+/// When the switch does not run or the kernel refuses.
+pub fn connected(folder: &Folder, nodes: &[NodeSpec]) -> Result<Vec<String>> {
+    at_switch(folder, async |links| {
+        let mut connected = Vec::new();
+        for node in nodes {
+            if links.is_up(&node.name).await? {
+                connected.push(node.name.clone());
+            }
+        }
+        Ok(connected)
+    })
+}
+
+/// Does `work` in the switch's network namespace, on a thread of its own: the
+/// caller's may be in the middle of something else, and stays where it is.
+fn at_switch<T: Send>(
+    folder: &Folder,
+    work: impl AsyncFnOnce(&Links) -> Result<T> + Send,
+) -> Result<T> {
     let switch = process::switch(&folder.path())?.ok_or_else(|| {
         Error::State(format!(
             "the switch of cluster {name} does not run, so the cluster is broken; remove it with: {down}",
@@ -65,18 +103,19 @@ pub fn cut(folder: &Folder, node: &NodeSpec) -> Result<()> {
         ))
     })?;
     let switch = namespace_of(switch.pid)?;
-    let original = namespace_of(std::process::id().cast_signed())?;
-    let done = in_namespace(switch.as_fd(), async |links| links.down(&node.name).await);
-    nix::sched::setns(original.as_fd(), CloneFlags::CLONE_NEWNET)
-        .system("cannot leave the switch's network")?;
-    done
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| in_namespace(switch.as_fd(), work));
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Does `work` in a namespace; the thread stays there.
-fn in_namespace(
+fn in_namespace<T>(
     namespace: std::os::fd::BorrowedFd<'_>,
-    work: impl AsyncFnOnce(&Links) -> Result<()>,
-) -> Result<()> {
+    work: impl AsyncFnOnce(&Links) -> Result<T>,
+) -> Result<T> {
     nix::sched::setns(namespace, CloneFlags::CLONE_NEWNET)
         .system("cannot enter a network namespace")?;
     let runtime = Builder::new_current_thread()

@@ -11,7 +11,7 @@ use std::{
 use futures::TryStreamExt;
 use rtnetlink::{
     Handle, LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder, new_connection,
-    packet_route::link::LinkMessage,
+    packet_route::link::{LinkFlags, LinkMessage},
 };
 
 use crate::error::{Context, Error, Result};
@@ -148,6 +148,15 @@ impl Links {
     pub async fn down(&self, name: &str) -> Result<()> {
         self.change(name, "turning off", rtnetlink::LinkMessageBuilder::down)
             .await
+    }
+
+    /// Whether there is such a link and it is turned on.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn is_up(&self, name: &str) -> Result<bool> {
+        let link = self.find(name).await?;
+        Ok(link.is_some_and(|link| link.header.flags.contains(LinkFlags::Up)))
     }
 
     /// Gives a link an IPv4 address.

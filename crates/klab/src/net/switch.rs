@@ -15,7 +15,7 @@ use crate::{
     child,
     error::{Context, Result},
     process::{MEMBER_VARIABLE, marker, own_program},
-    spec::{API_PORT, NODE_NET, NodeSpec, SWITCH},
+    spec::{API_PORT, NODE_NET, NodeSpec, SWITCH, SWITCH_MAC},
     state::Folder,
 };
 
@@ -77,6 +77,7 @@ async fn prepare() -> Result<()> {
     let links = Links::open()?;
     links.up("lo").await?;
     links.add_bridge(BRIDGE).await?;
+    links.set_mac(BRIDGE, SWITCH_MAC).await?;
     links.add_address(BRIDGE, SWITCH, NODE_NET.1).await?;
     links.up(BRIDGE).await?;
     for (key, value) in [

@@ -12,7 +12,7 @@ use crate::{
     cgroup, child,
     components::NodePlan,
     error::{Context, Error, Result},
-    net::cable,
+    net::cable::{self, Cable},
     process::{self, MEMBER_VARIABLE, marker, own_program},
     spec::NodeSpec,
     state::{Folder, read_json},
@@ -81,7 +81,7 @@ pub fn run(folder: &Folder, node: &str) -> Result<()> {
 pub fn cut_power(folder: &Folder, node: &NodeSpec) -> Result<()> {
     let init = process::node_init(&folder.path(), &node.name)?
         .ok_or_else(|| Error::State(format!("node {} is stopped already", node.name)))?;
-    cable::cut(folder, node)?;
+    cable::set(folder, node, Cable::Cut)?;
     // The kernel kills the rest of the PID namespace with its first process.
     let _ = kill(Pid::from_raw(init.pid), Signal::SIGKILL);
     sweep(folder, &node.name)

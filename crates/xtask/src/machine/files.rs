@@ -22,8 +22,8 @@ const FOLDERS: &[(&str, usize)] = &[
     ("/var/log/pods", 1),
 ];
 
-/// Everything in those folders, the clusters' own folders, and klab's in /tmp.
-pub(super) fn traces() -> BTreeSet<String> {
+/// Everything in those folders, the folders of clusters that count, and klab's in /tmp.
+pub(super) fn traces(counts: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (folder, depth) in FOLDERS {
         walk(Path::new(folder), *depth, &mut |path| {
@@ -32,7 +32,10 @@ pub(super) fn traces() -> BTreeSet<String> {
         });
     }
     walk(&cluster::state_root(), 1, &mut |path| {
-        found.insert(path.display().to_string())
+        if counts(&path.file_name().unwrap_or_default().to_string_lossy()) {
+            found.insert(path.display().to_string());
+        }
+        false
     });
     walk(Path::new("/tmp"), 1, &mut |path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -44,21 +47,27 @@ pub(super) fn traces() -> BTreeSet<String> {
     found
 }
 
-/// Every cgroup of every hierarchy but those of systemd's units.
-pub(super) fn cgroups(except: Option<&str>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    walk(Path::new("/sys/fs/cgroup"), usize::MAX, &mut |path| {
-        let unit = path
-            .extension()
-            .is_some_and(|end| end == "slice" || end == "scope" || end == "service");
-        let left_out =
-            except.is_some_and(|cluster| path.ends_with(Path::new("klab").join(cluster)));
-        if unit || left_out || !path.is_dir() {
-            return false;
-        }
-        found.insert(path.display().to_string());
-        true
+/// Every cgroup of the clusters that count, in every hierarchy.
+pub(super) fn cgroups(counts: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
+    let mount = Path::new("/sys/fs/cgroup");
+    // One hierarchy for each controller on v1, the mount itself on v2.
+    let mut clusters = vec![mount.join("klab")];
+    walk(mount, 1, &mut |path| {
+        clusters.push(path.join("klab"));
+        false
     });
+    let mut found = BTreeSet::new();
+    for klab in clusters {
+        walk(&klab, usize::MAX, &mut |path| {
+            let below = path.strip_prefix(&klab).ok();
+            let cluster = below.and_then(|below| below.iter().next());
+            let counted = cluster.is_some_and(|cluster| counts(&cluster.to_string_lossy()));
+            if counted && path.is_dir() {
+                found.insert(path.display().to_string());
+            }
+            counted
+        });
+    }
     found
 }
 

@@ -1,9 +1,8 @@
-//! klab's processes, and the namespaces that any process of root holds.
+//! The processes of clusters, and the namespaces that they hold.
 
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -21,36 +20,24 @@ pub(super) struct Listed {
 }
 
 /// Processes come and go while this runs: one that is gone is left out.
-pub(super) fn list(except: Option<&str>) -> anyhow::Result<Listed> {
+pub(super) fn list(counts: &dyn Fn(&str) -> bool) -> anyhow::Result<Listed> {
     let mut listed = Listed::default();
     for process in processes()? {
-        let environment = fs::read(process.join("environ")).unwrap_or_default();
-        let cgroups = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
-        let cluster = cluster_of(&environment, &cgroups);
-        if cluster.is_some() && cluster.as_deref() == except {
-            continue;
-        }
+        let read = |name: &str| fs::read(process.join(name)).unwrap_or_default();
         let program = fs::read_link(process.join("exe")).unwrap_or_default();
-        let pid = process
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if cluster.is_some() || program.file_name().is_some_and(|name| name == "klab") {
-            let cluster = cluster.unwrap_or_default();
-            listed.processes.insert(
-                format!("{pid} {} {cluster}", program.display())
-                    .trim()
-                    .to_owned(),
-            );
-        }
-        // Browsers and desktop sandboxes make namespaces all the time, but not as root.
-        if fs::metadata(&process).is_ok_and(|process| process.uid() == 0) {
-            let links = NAMESPACES.iter().map(|name| process.join("ns").join(name));
-            listed.namespaces.extend(
-                links.filter_map(|link| Some(fs::read_link(link).ok()?.display().to_string())),
-            );
-        }
+        let cluster = cluster_of(&read("environ"), &String::from_utf8_lossy(&read("cgroup")))
+            .or_else(|| commanded(&program, &read("cmdline")));
+        let Some(cluster) = cluster.filter(|cluster| counts(cluster)) else {
+            continue;
+        };
+        let pid = process.file_name().unwrap_or_default().to_string_lossy();
+        listed
+            .processes
+            .insert(format!("{pid} {} {cluster}", program.display()));
+        let links = NAMESPACES.iter().map(|name| process.join("ns").join(name));
+        listed
+            .namespaces
+            .extend(links.filter_map(|link| Some(fs::read_link(link).ok()?.display().to_string())));
     }
     Ok(listed)
 }
@@ -74,6 +61,16 @@ fn cluster_of(environment: &[u8], cgroups: &str) -> Option<String> {
         let (_, below) = path.split_once("/klab/")?;
         below.split('/').next().map(str::to_owned)
     })
+}
+
+/// The cluster that a klab command was given on its command line.
+fn commanded(program: &Path, command_line: &[u8]) -> Option<String> {
+    if program.file_name()? != "klab" {
+        return None;
+    }
+    let mut words = command_line.split(|byte| *byte == 0);
+    words.find(|word| *word == b"--name")?;
+    Some(String::from_utf8_lossy(words.next()?).into_owned())
 }
 
 fn marked_folder(environment: &[u8]) -> Option<&Path> {
@@ -100,10 +97,13 @@ mod tests {
         let pod = "9:cpu,cpuacct:/klab/demo/agent1/kubepods/pod1/abc\n";
         assert_eq!(cluster_of(b"", pod), Some("demo".to_owned()));
         assert_eq!(cluster_of(b"HOME=/root\0", "0::/user.slice/klab\n"), None);
+        let up = b"/x/klab\0--name\0demo\0up\0";
+        assert_eq!(commanded(Path::new("/x/klab"), up), Some("demo".to_owned()));
+        assert_eq!(commanded(Path::new("/x/kdrill"), up), None);
     }
 
     #[test]
-    fn a_marked_process_is_found_and_left_out_on_demand() {
+    fn a_marked_process_is_found_where_its_cluster_counts() {
         let mut child = Command::new("cat")
             .env("KLAB_MEMBER", "/nonexistent/machine-test#role1")
             .stdin(Stdio::piped())
@@ -114,8 +114,8 @@ mod tests {
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(b"!").unwrap();
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        let with = list(None);
-        let without = list(Some("machine-test"));
+        let with = list(&|name| name == "machine-test");
+        let without = list(&|name| name != "machine-test");
         drop(stdin);
         child.wait().unwrap();
         let pid = child.id();

@@ -6,7 +6,7 @@ use super::{
     ARCHIVE_VARIABLE, CLUSTER_VARIABLE, IMAGE_VARIABLE, Session, Target, checks, selection::Part,
 };
 use crate::{
-    cluster::{Cluster, orphans},
+    cluster::{Cluster, orphans, owned_here},
     image::{self, Image},
     machine::Inventory,
     run::say,
@@ -61,7 +61,7 @@ pub(super) fn up(session: &mut Session) -> anyhow::Result<()> {
         return Ok(());
     }
     session.remove_orphans()?;
-    let before = Inventory::take(None)?;
+    let before = Inventory::take(&owned_here)?;
     if let Some(target) = &mut session.cluster {
         target.before = Some(before);
     }
@@ -103,7 +103,7 @@ pub(super) fn leaks(session: &mut Session) -> anyhow::Result<()> {
         .before
         .as_ref()
         .context("the machine was listed before")?;
-    let changes = before.changes_that_stay(None)?;
+    let changes = before.changes_that_stay(&owned_here)?;
     if changes.is_empty() {
         return Ok(());
     }
