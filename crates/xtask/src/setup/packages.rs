@@ -45,11 +45,7 @@ const PACKAGES: &[Package] = &[
         name: "nftables",
         present: || find_program("nft").is_some(),
     },
-    // The suites build images at another time, and read them with other tools.
-    Package {
-        name: "faketime",
-        present: || find_program("faketime").is_some(),
-    },
+    // The suites read images with them, too.
     Package {
         name: "skopeo",
         present: || find_program("skopeo").is_some(),
