@@ -1,7 +1,6 @@
 # klab with nixpkgs' Kubernetes: nothing is compiled at run time.
 {
   lib,
-  callPackage,
   runCommand,
   makeWrapper,
   symlinkJoin,
@@ -9,17 +8,28 @@
   cni-plugins,
   containerd,
   etcd,
-  iproute2,
-  iptables,
-  kmod,
+  go,
   kubectl,
   kubernetes,
   nftables,
   runc,
   util-linux,
+
+  # The bare program.
+  klab,
 }:
 let
-  klab = callPackage ./tool.nix { name = "klab"; };
+  # A pod's sandbox runs in an image of its own, so it has to be static, which nixpkgs' is not.
+  pause =
+    runCommand "pause"
+      {
+        nativeBuildInputs = [ go ];
+        env.CGO_ENABLED = "0";
+      }
+      ''
+        export GOCACHE=$TMPDIR/go
+        go build -trimpath -ldflags '-s -w' -o $out/bin/pause ${../../crates/klab/runtime/pause/main.go}
+      '';
 
   # The folder that KLAB_RUNTIME names: every program that klab starts.
   runtime = runCommand "klab-runtime" { } ''
@@ -31,7 +41,7 @@ let
       ${etcd}/bin/etcd \
       ${runc}/bin/runc \
       ${cni-plugins}/bin/{host-local,loopback,portmap,ptp} \
-      ${kubernetes.pause}/bin/pause
+      ${pause}/bin/pause
   '';
 in
 symlinkJoin {
@@ -43,9 +53,6 @@ symlinkJoin {
       --set-default KLAB_RUNTIME ${runtime}/bin \
       --prefix PATH : ${
         lib.makeBinPath [
-          iproute2
-          iptables
-          kmod
           nftables
           util-linux
         ]

@@ -20,11 +20,13 @@ use recipe::{LINKS, MODULES};
 /// The environment variable that names a folder of ready-made programs.
 pub const RUNTIME_VARIABLE: &str = "KLAB_RUNTIME";
 
-/// Every program that a complete runtime has.
+/// Every program that a complete runtime has, by the name that it is started under.
 pub fn programs() -> impl Iterator<Item = &'static str> {
+    let linked = |program: &&str| LINKS.iter().any(|(_, target)| target == program);
     MODULES
         .iter()
         .flat_map(|module| module.programs)
+        .filter(move |program| !linked(program))
         .chain(LINKS.iter().map(|(name, _)| name))
         .copied()
 }
