@@ -353,7 +353,7 @@ fn manifests_are_pushed_as_an_artifact_that_is_the_same_each_time() {
 fn memory_does_not_grow_with_the_image() {
     const LIMIT_KIB: u64 = 32 * 1024;
     let (registry, shop) = (Registry::start(), Workshop::new());
-    let size = 160 << 20;
+    let size = 96 << 20;
     shop.build("layout", size);
     let reference = registry.repository("web:1");
     let build = ["build", "--binary", "linux/amd64=server", "-o", "again"];
