@@ -1,16 +1,14 @@
 //! How long things take, side by side in one run: kapply, kubectl and Helm on a
-//! fresh cluster, and a bare client that shows what the API server itself costs;
-//! ocipack and other builders of images. Numbers are printed and never asserted.
+//! fresh cluster, and a bare client that shows what the API server itself costs.
+//! Numbers are printed and never asserted.
 
 mod input;
 mod measure;
-mod ocipack;
 mod programs;
 mod table;
 mod work;
 
 pub use measure::measured;
-pub use ocipack::run as ocipack;
 pub use work::Work;
 
 use std::{fs, path::PathBuf};
@@ -156,7 +154,7 @@ impl Session {
             }
         }
         if let Some(path) = &self.options.json {
-            let text = serde_json::to_string_pretty(&table::json("kapply", &self.rows))?;
+            let text = serde_json::to_string_pretty(&table::json(&self.rows))?;
             fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
         }
         Ok(())

@@ -159,8 +159,6 @@ pub struct Bench {
 pub enum BenchCommand {
     /// kapply, kubectl, Helm and a bare client on a control plane of their own
     Kapply(BenchKapply),
-    /// ocipack, gzip, umoci and buildah building an image; ocipack, crane and skopeo pushing one
-    Ocipack(BenchOcipack),
 }
 
 /// `cargo xtask bench kapply`
@@ -177,25 +175,6 @@ pub struct BenchKapply {
     /// Measure only this (may be repeated)
     #[arg(long, value_enum, value_name = "WORK")]
     pub only: Vec<Work>,
-    /// How often everything is measured, the tools taking turns
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
-    pub runs: usize,
-    /// Write all numbers to this file, too
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-}
-
-/// `cargo xtask bench ocipack`
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "\
-Needs Go, skopeo and umoci; buildah takes part if it is installed. The registry is
-in memory and on the loopback. ratio is the median against ocipack's. Nothing is
-asserted.
-
-Examples:
-  cargo xtask bench ocipack
-  cargo xtask bench ocipack --runs 9 --json bench.json")]
-pub struct BenchOcipack {
     /// How often everything is measured, the tools taking turns
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub runs: usize,

@@ -42,7 +42,6 @@ fn dispatch(command: &Command) -> anyhow::Result<()> {
         Command::Soak(options) => test::soak(repo, runner, options),
         Command::Bench(options) => match &options.command {
             BenchCommand::Kapply(options) => bench::kapply(repo, runner, options),
-            BenchCommand::Ocipack(options) => bench::ocipack(&repo, &runner, options),
         },
         Command::Measured(_) => Ok(()),
     }
