@@ -189,7 +189,11 @@ fn a_login_is_taken_from_where_docker_keeps_it_and_never_shown() {
     pull.env("DOCKER_CONFIG", &docker).env("PATH", &path);
     run(&mut pull, "").exits(0);
 
-    fs::write(&helper, "#!/bin/sh\ncat >/dev/null; echo planted-output; exit 1\n").unwrap();
+    fs::write(
+        &helper,
+        "#!/bin/sh\ncat >/dev/null; echo planted-output; exit 1\n",
+    )
+    .unwrap();
     let mut pull = shop.command(&["pull", &reference, "back-3"]);
     pull.env("DOCKER_CONFIG", &docker).env("PATH", &path);
     let failed = run(&mut pull, "").fails_naming(2, &["docker-credential-test"]);
