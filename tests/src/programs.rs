@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-/// The folder with `registry` and `crane`, and with `referrers`, a registry of another kind.
+/// The folder with `crane`, and with `referrers`, a registry of another kind than klab's.
 ///
 /// # Panics
 /// When they cannot be built.

@@ -1,5 +1,5 @@
-//! A real registry for one test: the distribution project's or, where it matters what a registry
-//! can, one of another kind.
+//! A real registry for one test: the distribution project's, which klab gives its clusters, or,
+//! where it matters what a registry can, one of another kind.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Shared, registry_programs};
+use crate::{Shared, registry_programs, run, tool};
 
 /// The bcrypt form of "planted-password", which the registry's htpasswd files need.
 const PASSWORD_HASH: &str = "$2a$05$zi6W/2TBgHT0oMQxer6AE.fyHB/6IxQXyE60o/hA26pGu1hYyc7Cu";
@@ -46,7 +46,9 @@ impl Registry {
     /// # Panics
     /// When it does not answer.
     pub fn guarded(guard: &Guard) -> Self {
-        let program = registry_programs().join("registry");
+        let path = ["runtime", "path", "registry"];
+        let programs = run(Command::new(tool("klab")).args(path), "").exits(0);
+        let program = Path::new(programs.stdout.trim()).join("registry");
         let folder = TempDir::new().expect("a folder can be made");
         let free = TcpListener::bind("127.0.0.1:0").expect("the loopback has ports");
         let address = free.local_addr().expect("it is bound");
