@@ -163,6 +163,18 @@ impl Blocked {
             Self::Failed(_) => "failed",
         }
     }
+
+    /// The reason, with the way out where only the object's name is missing in it.
+    #[must_use]
+    pub fn of(&self, object: &Object) -> String {
+        match self {
+            Self::Immutable(reason) => format!(
+                "a field that cannot change would have to: {reason}; --recreate={} deletes the object and creates it anew",
+                object.label()
+            ),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Blocked {
