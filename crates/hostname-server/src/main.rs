@@ -1,8 +1,10 @@
 //! hostname-server: an HTTP server that says which host answered.
 //!
 //! It exists to be deployed, scaled, rolled out and lost: [`service`] is what it answers,
-//! [`server`] how it starts, drains and stops, [`options`] what can be set from outside.
+//! [`server`] how it starts, drains and stops, [`listen`] where its socket comes from, [`options`]
+//! what can be set from outside.
 
+mod listen;
 mod options;
 mod server;
 mod service;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::Parser;
 
-const DEFAULT_PORT: u16 = 5000;
 /// Longer than any sensible terminationGracePeriodSeconds.
 const MAX_GRACE_SECONDS: f64 = 3600.0;
 
@@ -17,7 +16,9 @@ const MAX_GRACE_SECONDS: f64 = 3600.0;
     version,
     after_help = "Paths: / (the host name), /healthz (always 200), /readyz (503 once draining).\n\
         On SIGTERM or SIGINT readiness goes off, serving goes on for the grace, requests in flight\n\
-        are finished, exit 0. A second signal ends the grace at once.\n\n\
+        are finished, exit 0. A second signal ends the grace at once.\n\
+        A listening socket that the service manager passes (systemd's LISTEN_FDS) is used instead\n\
+        of an address.\n\n\
         Examples:\n  hostname-server\n  hostname-server --listen 127.0.0.1:8080 --grace 0.5\n  \
         PORT=8080 GRACE_SECONDS=10 hostname-server"
 )]
@@ -33,7 +34,8 @@ struct Flags {
 
 /// What the server needs to know.
 pub(crate) struct Options {
-    pub(crate) listen: SocketAddr,
+    /// None: a socket that was passed, or the default address.
+    pub(crate) listen: Option<SocketAddr>,
     pub(crate) grace: Duration,
 }
 
@@ -48,7 +50,7 @@ pub(crate) fn from_process() -> Result<Options, ExitCode> {
         ExitCode::SUCCESS
     })?;
     let listen = match flags.listen {
-        Some(address) => address,
+        Some(address) => Some(address),
         None => listen_from_port(std::env::var_os("PORT")).map_err(|error| crate::fail(&error))?,
     };
     Ok(Options {
@@ -57,20 +59,21 @@ pub(crate) fn from_process() -> Result<Options, ExitCode> {
     })
 }
 
-fn listen_from_port(value: Option<std::ffi::OsString>) -> Result<SocketAddr, String> {
-    let port = match value {
-        None => DEFAULT_PORT,
-        Some(text) => text
-            .to_str()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| {
-                format!(
-                    "PORT={} is not a port number (0 to 65535); fix or unset it, or use --listen",
-                    text.display()
-                )
-            })?,
-    };
-    Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port))
+fn listen_from_port(value: Option<std::ffi::OsString>) -> Result<Option<SocketAddr>, String> {
+    let Some(text) = value else { return Ok(None) };
+    let port = text
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| {
+            format!(
+                "PORT={} is not a port number (0 to 65535); fix or unset it, or use --listen",
+                text.display()
+            )
+        })?;
+    Ok(Some(SocketAddr::new(
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        port,
+    )))
 }
 
 fn parse_grace(text: &str) -> Result<Duration, String> {
@@ -108,10 +111,10 @@ mod tests {
 
     #[test]
     fn port_sets_the_port_only() {
-        assert_eq!(listen_from_port(None).unwrap().to_string(), "0.0.0.0:5000");
+        assert_eq!(listen_from_port(None).unwrap(), None);
         assert_eq!(
-            listen_from_port(Some("8080".into())).unwrap().to_string(),
-            "0.0.0.0:8080"
+            listen_from_port(Some("8080".into())).unwrap(),
+            Some("0.0.0.0:8080".parse().unwrap())
         );
         for bad in ["", "http", "65536", "-1", "tcp://10.0.0.1:80"] {
             let error = listen_from_port(Some(bad.into())).unwrap_err();

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
+use crate::listen::{self, ListenError};
 use crate::options::Options;
 use crate::say;
 use crate::service::Service;
@@ -37,11 +37,10 @@ const MAX_BUFFER: usize = 16 * 1024;
 pub(crate) enum StartError {
     #[error("cannot read the host name: {0}")]
     Hostname(nix::Error),
-    #[error("cannot listen on {address}: {source}; choose another address with --listen or PORT")]
-    Listen {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("cannot read the address of the listening socket: {0}")]
+    Address(io::Error),
     #[error("cannot handle signals: {0}")]
     Signals(io::Error),
 }
@@ -52,14 +51,8 @@ pub(crate) async fn run(options: &Options) -> Result<(), StartError> {
     let hostname = hostname.to_string_lossy();
     // Before listening: PID 1 has no default action for signals, so an early one would be lost.
     let mut signals = Signals::new().map_err(StartError::Signals)?;
-    let listen_error = |source| StartError::Listen {
-        address: options.listen,
-        source,
-    };
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
+    let listener = listen::listener(options.listen).await?;
+    let address = listener.local_addr().map_err(StartError::Address)?;
     say(&format!("listening on {address} as {hostname}"));
 
     let server = Server::new(&hostname);

@@ -45,7 +45,7 @@ Examples:
         --node-down 'klab --name demo node stop' --node-up 'klab --name demo node start'
   While something else crashes machines:
     kdrill run node-loss --namespace demo --report out \\
-        --expect-lost agent1 --ready-marker /tmp/crash-it-now";
+        --expect-lost agent1 --ready-marker /tmp/crash-it --recovered-marker /tmp/start-it";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -138,6 +138,9 @@ pub struct RunArgs {
     /// Write the node's name to this file once it may be cut
     #[arg(long, value_name = "FILE")]
     pub ready_marker: Option<PathBuf>,
+    /// Write the node's name to this file once it may be started again
+    #[arg(long, value_name = "FILE")]
+    pub recovered_marker: Option<PathBuf>,
     /// How many requests may fail in a drill; in node-loss, outside its window
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub max_failed: u64,
@@ -210,6 +213,7 @@ impl RunArgs {
                 protect: self.protect_node,
                 expect_lost: self.expect_lost,
                 ready_marker: self.ready_marker,
+                recovered_marker: self.recovered_marker,
             },
         };
         plan.check()?;

@@ -1,6 +1,6 @@
 //! Files appear whole or not at all: written under a temporary name beside their own, then renamed.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use crate::error::{Error, Result};
 
@@ -14,6 +14,17 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = path.with_file_name(name);
     fs::write(&temporary, bytes).map_err(Error::file(&temporary))?;
     fs::rename(&temporary, path).map_err(Error::file(path))
+}
+
+/// Removes a file that may be absent.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -32,5 +43,9 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("none/a.json"), "{error}");
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        assert!(!path.exists());
+        assert!(remove(folder.path()).is_err());
     }
 }

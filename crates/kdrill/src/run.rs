@@ -7,6 +7,7 @@ use crate::{
     cluster::{connect::Connection, target, watch},
     drills::{Drill, Findings, Need, Params, Stage, node_loss, stage::ClientHandle},
     error::{Error, Result},
+    files,
     load::handle::{Load, LoadOptions},
     progress::Progress,
     putback::Journal,
@@ -144,6 +145,11 @@ async fn prepare(
     )
     .await?;
     std::fs::create_dir_all(&plan.report).map_err(Error::file(&plan.report))?;
+    let markers = [&plan.params.ready_marker, &plan.params.recovered_marker];
+    for marker in markers.into_iter().flatten() {
+        // One of an earlier run would send its reader off too soon.
+        files::remove(marker)?;
+    }
     let journal = Journal::open(&plan.report)?;
     let timeline = Timeline::start();
     let recording = timeline

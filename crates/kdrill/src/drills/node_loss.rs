@@ -188,6 +188,9 @@ async fn recover(stage: &Stage, findings: &mut Findings, node: &str, cut: Durati
 
 async fn come_back(stage: &Stage, findings: &mut Findings, node: &str) -> Result<()> {
     let asked = stage.timeline.now();
+    if let Some(marker) = &stage.params.recovered_marker {
+        write_file(marker, format!("{node}\n").as_bytes())?;
+    }
     stage.put_back().await?;
     stage
         .progress

@@ -45,6 +45,8 @@ pub struct Params {
     pub expect_lost: Option<String>,
     /// Written when the node may be cut.
     pub ready_marker: Option<PathBuf>,
+    /// Written when the node may be started again.
+    pub recovered_marker: Option<PathBuf>,
 }
 
 /// What a drill acts on.
