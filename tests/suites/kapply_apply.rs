@@ -108,6 +108,35 @@ fn a_conflict_says_whose_field_it_is_and_changes_nothing() {
 }
 
 #[test]
+fn who_writes_under_kapplys_name_is_told_apart() {
+    let place = Place::new("namesake");
+    let object = config("c", &json!({"k": "ours"}));
+    place.apply(std::slice::from_ref(&object), &[]).exits(0);
+    let patch = [
+        "patch",
+        "configmap",
+        "c",
+        "--type=merge",
+        "--field-manager=kapply",
+    ];
+    place.kubectl(
+        &[&patch[..], &["-p", r#"{"data":{"k":"theirs"}}"#]].concat(),
+        "",
+    );
+    let ran = place.apply(&[object], &[]).exits(3);
+    for words in [
+        "owned by \"kapply\" (Update",
+        "\"theirs\" there, \"ours\" here",
+        "is the name that this is applied under",
+    ] {
+        assert!(ran.stderr.contains(words), "no word of {words:?}: {ran}");
+    }
+    // The way out that it names.
+    let theirs = config("c", &json!({"k": "theirs"}));
+    place.apply(&[theirs], &[]).exits(0);
+}
+
+#[test]
 fn an_autoscaler_gets_advice_of_its_own() {
     let place = Place::new("autoscaled");
     place.apply(&[deployment(1, "web")], &[]).exits(0);

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub(crate) use self::immutable::is_named;
 pub use self::planner::{Check, Force, PlanOptions, plan};
-use crate::ssa::FieldConflict;
+use crate::{object::Object, ssa::FieldConflict};
 
 /// An object as the cluster has it.
 #[derive(Debug, Clone, PartialEq)]

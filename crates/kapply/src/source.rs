@@ -53,7 +53,7 @@ pub async fn read(inputs: &Inputs) -> Result<Vec<File>, Problems> {
             continue;
         }
         if let Some(text) = path.to_str().filter(|text| oci::is_artifact(text)) {
-            match oci::pull(text).await {
+            match Box::pin(oci::pull(text)).await {
                 Ok(found) => files.extend(found),
                 Err(problem) => problems.0.push(problem),
             }

@@ -34,6 +34,8 @@ in peace is waited for before what it needs goes. With --applyset, members that 
 annotated kapply.dev/prune: disabled stay, and the set with them.";
 
 /// Flags of `kapply delete`.
+// Each is a flag of its own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("filename", |arg| arg.required_unless_present("applyset").conflicts_with("applyset")),
