@@ -1,25 +1,46 @@
 # klab with nixpkgs' Kubernetes: nothing is compiled at run time.
 {
   lib,
-  callPackage,
   runCommand,
   makeWrapper,
   symlinkJoin,
 
   cni-plugins,
   containerd,
+  coredns,
+  distribution,
   etcd,
-  iproute2,
-  iptables,
-  kmod,
+  go,
   kubectl,
   kubernetes,
   nftables,
   runc,
   util-linux,
+
+  # The bare program.
+  klab,
 }:
 let
-  klab = callPackage ./tool.nix { name = "klab"; };
+  # A pod's sandbox runs in an image of its own, so it has to be static, which nixpkgs' is not.
+  pause =
+    runCommand "pause"
+      {
+        nativeBuildInputs = [ go ];
+        env.CGO_ENABLED = "0";
+      }
+      ''
+        export GOCACHE=$TMPDIR/go
+        go build -trimpath -ldflags '-s -w' -o $out/bin/pause ${../../crates/klab/runtime/pause/main.go}
+      '';
+
+  # It goes into an image of its own, without any library.
+  static =
+    package:
+    package.overrideAttrs (old: {
+      env = (old.env or { }) // {
+        CGO_ENABLED = "0";
+      };
+    });
 
   # The folder that KLAB_RUNTIME names: every program that klab starts.
   runtime = runCommand "klab-runtime" { } ''
@@ -31,7 +52,9 @@ let
       ${etcd}/bin/etcd \
       ${runc}/bin/runc \
       ${cni-plugins}/bin/{host-local,loopback,portmap,ptp} \
-      ${kubernetes.pause}/bin/pause
+      ${pause}/bin/pause \
+      ${static coredns}/bin/coredns \
+      ${distribution}/bin/registry
   '';
 in
 symlinkJoin {
@@ -43,9 +66,6 @@ symlinkJoin {
       --set-default KLAB_RUNTIME ${runtime}/bin \
       --prefix PATH : ${
         lib.makeBinPath [
-          iproute2
-          iptables
-          kmod
           nftables
           util-linux
         ]

@@ -1,5 +1,5 @@
-//! A real registry of the distribution project, for one test, and crane, which others use to
-//! look at registries. Both are built once, from pinned Go modules.
+//! A real registry of the distribution project, for one test: the one that klab gives its
+//! clusters. And crane, which others use to look at registries, built once from its Go module.
 
 use std::{
     fs::{self, File},
@@ -12,15 +12,15 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::Shared;
+use crate::{Shared, run, tool};
 
-/// The pinned modules: `go build tool` there makes `registry` and `crane`.
+/// The pinned module: `go build tool` there makes `crane`.
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/registry");
 /// The bcrypt form of "planted-password", which the registry's htpasswd files need.
 const PASSWORD_HASH: &str = "$2a$05$zi6W/2TBgHT0oMQxer6AE.fyHB/6IxQXyE60o/hA26pGu1hYyc7Cu";
 const START: Duration = Duration::from_secs(30);
 
-/// The folder with `registry` and `crane`, built if they are not there yet.
+/// The folder with `crane`, built if they are not there yet.
 ///
 /// # Panics
 /// When they cannot be built.
@@ -89,7 +89,9 @@ impl Registry {
     /// # Panics
     /// When it does not answer.
     pub fn guarded(guard: &Guard) -> Self {
-        let program = registry_programs().join("registry");
+        let path = ["runtime", "path", "registry"];
+        let programs = run(Command::new(tool("klab")).args(path), "").exits(0);
+        let program = Path::new(programs.stdout.trim()).join("registry");
         let folder = TempDir::new().expect("a folder can be made");
         let free = TcpListener::bind("127.0.0.1:0").expect("the loopback has ports");
         let address = free.local_addr().expect("it is bound");

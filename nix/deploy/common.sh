@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# What all of these commands share: which cluster, which namespace, which images. Their environment:
+#   SET        the name of the set that all objects belong to
+#   MANIFESTS  the folder with the manifests
+#   IMAGES     a line for each image: placeholder, repository, tag, archive, layout, file of the digest
+
+say() {
+  printf '%s: %s\n' "$COMMAND" "$*" >&2
+}
+
+# Wrong usage.
+wrong() {
+  say "error: $*; see --help"
+  exit 2
+}
+
+# A guard refuses.
+refuse() {
+  say "refused: $*; nothing was changed"
+  exit 5
+}
+
+# Which cluster, as kapply and kubectl take it.
+client=()
+# PREFIX of --registry.
+registry=
+tags=()
+registry_flags=()
+create_namespace=
+dry_run=
+# Whatever is not known here.
+rest=()
+
+parse() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+    --context | --kubeconfig | --namespace | -n | --as)
+      [ $# -gt 1 ] || wrong "$1 needs a value"
+      client+=("$1" "$2")
+      shift
+      ;;
+    --context=* | --kubeconfig=* | --namespace=* | --as=*) client+=("$1") ;;
+    --registry)
+      [ $# -gt 1 ] || wrong "$1 needs a value, such as ghcr.io/me"
+      registry=$2
+      shift
+      ;;
+    --registry=*) registry=${1#*=} ;;
+    --tag)
+      [ $# -gt 1 ] || wrong "$1 needs a value"
+      tags+=("$2")
+      shift
+      ;;
+    --tag=*) tags+=("${1#*=}") ;;
+    --plain-http) registry_flags+=("$1") ;;
+    --create-namespace) create_namespace=1 ;;
+    --dry-run) dry_run=1 ;;
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    --)
+      shift
+      rest+=("$@")
+      return
+      ;;
+    *) rest+=("$1") ;;
+    esac
+    shift
+  done
+  case $registry in
+  -* | *://* | *@* | *' '*) wrong "--registry $registry: give a registry and a folder in it, such as ghcr.io/me" ;;
+  esac
+  registry=${registry%/}
+}
+
+# The value of one of `client`'s flags, by its names.
+given() {
+  local previous="" word name
+  for word in "${client[@]}"; do
+    for name in "$@"; do
+      [ "$previous" != "$name" ] || printf '%s' "$word"
+      [ "${word#"$name"=}" = "$word" ] || printf '%s' "${word#*=}"
+    done
+    previous=$word
+  done
+}
+
+# The images as kapply is told about them: in a registry by digest, on the nodes by a tag that is
+# another one as soon as the image is.
+image_flags=()
+pin_images() {
+  local placeholder repository tag archive layout digest
+  while IFS=$'\t' read -r placeholder repository tag archive layout digest; do
+    if [ -n "$registry" ]; then
+      image_flags+=(--image "$placeholder=$registry/${repository##*/}@$(cat "$digest")")
+    else
+      image_flags+=(--image "$placeholder=$repository:$tag")
+    fi
+  done <<<"$IMAGES"
+}
+
+# Pushes every image, the tags last, and prints REPOSITORY@DIGEST of each.
+push_images() {
+  local placeholder repository tag archive layout digest pushed target references one
+  while IFS=$'\t' read -r placeholder repository tag archive layout digest; do
+    target=$registry/${repository##*/}
+    references=()
+    for one in "${tags[@]:-$tag}"; do
+      references+=("$target:$one")
+    done
+    pushed=$(ocipack push "$layout" "${references[@]}" "${registry_flags[@]}" </dev/null)
+    if [ "$pushed" != "$(cat "$digest")" ]; then
+      say "error: $target has $pushed, but $(cat "$digest") was built; push it again"
+      exit 2
+    fi
+    printf '%s@%s\n' "$target" "$pushed"
+  done <<<"$IMAGES"
+}
