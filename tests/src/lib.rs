@@ -17,7 +17,7 @@ mod registry;
 mod shared;
 
 pub use command::{Ran, run, tool};
-pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
+pub use fault_proxy::{Deed, Fault, FaultProxy, Gate, Rule, Seen};
 pub use image::Workshop;
 pub use namespace::Namespace;
 pub use programs::{cosign, registry_programs};
