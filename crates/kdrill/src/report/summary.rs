@@ -88,7 +88,12 @@ fn row(text: &mut String, drill: &DrillReport, width: usize, colour: bool) {
         .map(|m| format!("{} {:.1} {}", m.name, m.value, m.unit))
         .collect();
     if !measured.is_empty() {
-        lines.push(measured.join(" · ").replace(".0 requests", ""));
+        lines.push(
+            measured
+                .join(" · ")
+                .replace(".0 requests", "")
+                .replace(".0 times", ""),
+        );
     }
     let first = lines.first().cloned().unwrap_or_default();
     let _ = writeln!(
