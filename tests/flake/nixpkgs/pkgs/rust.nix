@@ -69,7 +69,7 @@ let
     builders.stdenv.mkDerivation (
       common package
       // {
-        programs = map (lib.removePrefix "--package=") package.cargoBuildFlags;
+        programs = map (lib.removePrefix "--package=") (package.cargoBuildFlags or [ ]);
         CARGO_HOME = host.cargo;
         configurePhase = ''
           find . -type f -exec sha256sum {} + > ../files
