@@ -7,7 +7,6 @@
   deadnix,
   nixfmt,
   rustfmt,
-  statix,
 }:
 let
   workspace = import ../packages/workspace.nix { inherit lib; };
@@ -28,14 +27,12 @@ runCommand "fmt"
       deadnix
       nixfmt
       rustfmt
-      statix
     ];
   }
   ''
     cd ${nixFiles}
     find . -name '*.nix' -print0 | xargs -0 nixfmt --check
     deadnix --fail .
-    statix check .
     cd ${workspace.src}
     cargo fmt --all --check
     touch $out
