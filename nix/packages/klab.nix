@@ -7,6 +7,8 @@
 
   cni-plugins,
   containerd,
+  coredns,
+  distribution,
   etcd,
   go,
   kubectl,
@@ -31,6 +33,15 @@ let
         go build -trimpath -ldflags '-s -w' -o $out/bin/pause ${../../crates/klab/runtime/pause/main.go}
       '';
 
+  # It goes into an image of its own, without any library.
+  static =
+    package:
+    package.overrideAttrs (old: {
+      env = (old.env or { }) // {
+        CGO_ENABLED = "0";
+      };
+    });
+
   # The folder that KLAB_RUNTIME names: every program that klab starts.
   runtime = runCommand "klab-runtime" { } ''
     mkdir -p $out/bin
@@ -41,7 +52,9 @@ let
       ${etcd}/bin/etcd \
       ${runc}/bin/runc \
       ${cni-plugins}/bin/{host-local,loopback,portmap,ptp} \
-      ${pause}/bin/pause
+      ${pause}/bin/pause \
+      ${static coredns}/bin/coredns \
+      ${distribution}/bin/registry
   '';
 in
 symlinkJoin {

@@ -40,6 +40,25 @@ pub enum Fault {
     Slow(Duration),
     /// Changes one byte of the answer's body.
     WrongByte,
+    /// Does something before it passes the request on: somebody else is faster.
+    First(Deed),
+}
+
+/// What somebody else does meanwhile.
+#[derive(Clone)]
+pub struct Deed(Arc<dyn Fn() + Send + Sync>);
+
+impl Deed {
+    /// This.
+    pub fn new(deed: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(deed))
+    }
+}
+
+impl fmt::Debug for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deed")
+    }
 }
 
 /// Which requests a fault befalls.
@@ -250,6 +269,11 @@ async fn handle(
                 .map_err(|never: Infallible| match never {})
                 .boxed();
             answer.body(empty).map_err(|_| Cut)
+        }
+        (None, Some(Fault::First(Deed(deed)))) => {
+            // One that panics fails its test by what it did not do.
+            drop(tokio::task::spawn_blocking(move || deed()).await);
+            forward(request, upstream, None).await
         }
         (None, fault) => forward(request, upstream, fault).await,
     };

@@ -11,14 +11,16 @@ mod command;
 mod fault_proxy;
 mod image;
 mod namespace;
+mod programs;
 mod proxy;
 mod registry;
 mod shared;
 
 pub use command::{Ran, run, tool};
-pub use fault_proxy::{Fault, FaultProxy, Gate, Rule, Seen};
+pub use fault_proxy::{Deed, Fault, FaultProxy, Gate, Rule, Seen};
 pub use image::Workshop;
 pub use namespace::Namespace;
+pub use programs::{cosign, registry_programs};
 pub use proxy::Proxy;
-pub use registry::{Guard, Registry, registry_programs};
+pub use registry::{Guard, Registry};
 pub use shared::Shared;

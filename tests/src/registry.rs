@@ -1,9 +1,9 @@
-//! A real registry of the distribution project, for one test, and crane, which others use to
-//! look at registries. Both are built once, from pinned Go modules.
+//! A real registry for one test: the distribution project's, which klab gives its clusters, or,
+//! where it matters what a registry can, one of another kind.
 
 use std::{
     fs::{self, File},
-    hash::{DefaultHasher, Hash, Hasher},
+    io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -12,54 +12,11 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::Shared;
+use crate::{Shared, registry_programs, run, tool};
 
-/// The pinned modules: `go build tool` there makes `registry` and `crane`.
-const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/registry");
 /// The bcrypt form of "planted-password", which the registry's htpasswd files need.
 const PASSWORD_HASH: &str = "$2a$05$zi6W/2TBgHT0oMQxer6AE.fyHB/6IxQXyE60o/hA26pGu1hYyc7Cu";
 const START: Duration = Duration::from_secs(30);
-
-/// The folder with `registry` and `crane`, built if they are not there yet.
-///
-/// # Panics
-/// When they cannot be built.
-pub fn registry_programs() -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    for file in ["go.mod", "go.sum"] {
-        let path = Path::new(MODULE).join(file);
-        let content = fs::read(&path);
-        content
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-            .hash(&mut hasher);
-    }
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("there is a HOME")).join(".cache");
-    let folder = cache.unwrap_or_else(home).join("e2e");
-    let programs = folder.join(format!("registry-{:016x}", hasher.finish()));
-    fs::create_dir_all(&folder).expect("the cache can be written");
-    // Tests run side by side: one of them builds.
-    let lock = File::create(folder.join("lock")).expect("the cache can be written");
-    lock.lock().expect("a file can be locked");
-    if !programs.exists() {
-        let partial = programs.with_extension("partial");
-        let built = Command::new("go")
-            .args(["build", "-trimpath", "-o"])
-            .arg(format!("{}/", partial.display()))
-            .arg("tool")
-            .current_dir(MODULE)
-            .env("GOTOOLCHAIN", "local")
-            .env("GOFLAGS", "-mod=readonly")
-            .env("CGO_ENABLED", "0")
-            .status();
-        assert!(
-            built.as_ref().is_ok_and(std::process::ExitStatus::success),
-            "cannot build the registry in {MODULE}: {built:?}"
-        );
-        fs::rename(&partial, &programs).expect("the cache can be written");
-    }
-    programs
-}
 
 /// A running registry with nothing in it; it stops when dropped.
 pub struct Registry {
@@ -89,7 +46,9 @@ impl Registry {
     /// # Panics
     /// When it does not answer.
     pub fn guarded(guard: &Guard) -> Self {
-        let program = registry_programs().join("registry");
+        let path = ["runtime", "path", "registry"];
+        let programs = run(Command::new(tool("klab")).args(path), "").exits(0);
+        let program = Path::new(programs.stdout.trim()).join("registry");
         let folder = TempDir::new().expect("a folder can be made");
         let free = TcpListener::bind("127.0.0.1:0").expect("the loopback has ports");
         let address = free.local_addr().expect("it is bound");
@@ -114,6 +73,27 @@ impl Registry {
         };
         registry.wait();
         registry
+    }
+
+    /// Starts one that lists referrers, which the distribution project's does not.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn with_referrers() -> Self {
+        let mut child = Command::new(registry_programs().join("referrers"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the registry can be started");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("it was piped");
+        let read = BufReader::new(stdout).read_line(&mut line);
+        read.expect("it says where it listens");
+        Self {
+            address: line.trim().parse().expect("it says where it listens"),
+            child,
+            folder: TempDir::new().expect("a folder can be made"),
+        }
     }
 
     fn wait(&mut self) {

@@ -1,7 +1,7 @@
 //! Ways to a cluster: contexts, tokens, certificates, plugins, impersonation,
 //! proxies; what an account may not do is said before anything is sent.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command, time::Duration};
 
 use e2e::{Namespace, Proxy, Ran, Shared};
 use serde_json::{Value, json};
@@ -263,6 +263,104 @@ fn what_is_not_permitted_is_said_before_anything_is_sent() {
     ];
     place.shared.kubectl(&bind, "").exits(0);
     place.apply(&admin, &objects, &flags).exits(0);
+}
+
+#[test]
+fn a_set_needs_permissions_for_all_that_its_parent_names() {
+    let place = Place::new("preflight-set");
+    let admin = place.file("admin", &place.admin.to_string());
+    let robot = place.robot();
+    let set = ["--applyset", "shop", "--prune"];
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": [config_map("c"), secret()]});
+    place.apply(&admin, &objects, &set).exits(0);
+    place.grant(
+        &json!({"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": ["get"]}),
+    );
+    // Only the parent says now that Secrets are to be looked through.
+    let asked = [&set[..], &["--as", &robot, "--preflight"]].concat();
+    let ran = place.apply(&admin, &config_map("c"), &asked).exits(2);
+    for kind in ["configmaps", "secrets"] {
+        let missing = format!("may not create, delete, list, patch {kind} in namespace");
+        assert!(
+            ran.stderr.contains(&missing),
+            "no word of {missing:?}: {ran}"
+        );
+    }
+    let run = |words: &[&str], input: &str| {
+        let base = ["-n", &place.namespace.name, "--as", &robot, "--preflight"];
+        let words = [words, &base].concat();
+        let mut command = place.shared.kapply_command(&words);
+        command.env("KUBECONFIG", &admin);
+        e2e::run(&mut command, input)
+    };
+    let of_set = ["delete", "--applyset", "shop"];
+    let ran = run(&of_set, "").exits(2);
+    assert!(ran.stderr.contains("nothing was sent"), "{ran}");
+    let ran = run(&["delete", "-f", "-"], &secret().to_string()).exits(2);
+    assert!(ran.stderr.contains("may not delete secrets"), "{ran}");
+    let ran = run(&["plan", "-f", "-"], &secret().to_string()).exits(2);
+    assert!(
+        ran.stderr.contains("may not create, patch secrets"),
+        "{ran}"
+    );
+    place
+        .grant(&json!({"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": ["*"]}));
+    run(&of_set, "").exits(0);
+}
+
+/// A pod whose only tool is kapply, from the machine's own files: it finds the
+/// API server and its account by itself.
+#[test]
+fn a_pod_logs_in_with_its_service_account() {
+    let place = Place::new("pod");
+    let name = &place.namespace.name;
+    let words = ["label", "namespace", name, "--overwrite"];
+    let level = "pod-security.kubernetes.io/enforce=privileged";
+    let relabel = [&words[..], &[level]].concat();
+    place.shared.kubectl(&relabel, "").exits(0);
+    let kapply = e2e::tool("kapply").canonicalize().unwrap();
+    let kapply = format!("/host{}", kapply.display());
+    let libraries = "/host/lib/x86_64-linux-gnu:/host/usr/lib/x86_64-linux-gnu";
+    // Its own links would lead out of /host.
+    let loader = fs::canonicalize("/lib64/ld-linux-x86-64.so.2").unwrap();
+    let loader = format!("/host{}", loader.display());
+    let command = [
+        loader.as_str(),
+        "--library-path",
+        libraries,
+        &kapply,
+        "apply",
+        "-f",
+        "/manifests",
+    ];
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "applier"}, "spec": {
+        "serviceAccountName": "robot",
+        "restartPolicy": "Never",
+        "securityContext": {"runAsUser": 0},
+        "volumes": [{"name": "host", "hostPath": {"path": "/"}},
+                    {"name": "manifests", "configMap": {"name": "manifests"}}],
+        "containers": [{"name": "kapply", "image": place.shared.image, "command": command,
+            "env": [{"name": "HOME", "value": "/tmp"}],
+            "volumeMounts": [{"name": "host", "mountPath": "/host", "readOnly": true},
+                             {"name": "manifests", "mountPath": "/manifests"}]}]}});
+    let manifests = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "manifests"},
+        "data": {"made.json": config_map("made").to_string()}});
+    let input = json!({"apiVersion": "v1", "kind": "List", "items": [manifests, pod]});
+    let kubectl = |words: &[&str], input: &str| {
+        let words = [&["-n", name], words].concat();
+        place.shared.kubectl(&words, input)
+    };
+    kubectl(&["create", "-f", "-"], &input.to_string()).exits(0);
+    let phase = Shared::eventually("the pod ends", Duration::from_mins(2), || {
+        let pod = place.shared.get_json(&["-n", name, "pod", "applier"]);
+        let phase = pod["status"]["phase"].as_str()?.to_owned();
+        ["Succeeded", "Failed"].contains(&&*phase).then_some(phase)
+    });
+    let log = kubectl(&["logs", "applier"], "");
+    assert_eq!(phase, "Succeeded", "{log}");
+    // In its own namespace, which nothing but its account names.
+    let made = place.shared.get_json(&["-n", name, "configmap", "made"]);
+    assert_eq!(made["data"]["a"], "b");
 }
 
 #[test]

@@ -108,6 +108,35 @@ fn a_conflict_says_whose_field_it_is_and_changes_nothing() {
 }
 
 #[test]
+fn who_writes_under_kapplys_name_is_told_apart() {
+    let place = Place::new("namesake");
+    let object = config("c", &json!({"k": "ours"}));
+    place.apply(std::slice::from_ref(&object), &[]).exits(0);
+    let patch = [
+        "patch",
+        "configmap",
+        "c",
+        "--type=merge",
+        "--field-manager=kapply",
+    ];
+    place.kubectl(
+        &[&patch[..], &["-p", r#"{"data":{"k":"theirs"}}"#]].concat(),
+        "",
+    );
+    let ran = place.apply(&[object], &[]).exits(3);
+    for words in [
+        "owned by \"kapply\" (Update",
+        "\"theirs\" there, \"ours\" here",
+        "is the name that this is applied under",
+    ] {
+        assert!(ran.stderr.contains(words), "no word of {words:?}: {ran}");
+    }
+    // The way out that it names.
+    let theirs = config("c", &json!({"k": "theirs"}));
+    place.apply(&[theirs], &[]).exits(0);
+}
+
+#[test]
 fn an_autoscaler_gets_advice_of_its_own() {
     let place = Place::new("autoscaled");
     place.apply(&[deployment(1, "web")], &[]).exits(0);
@@ -228,6 +257,45 @@ fn what_kubectl_applied_client_side_is_taken_over() {
         .apply(&[config("c", &json!({"keep": "2"}))], &[])
         .exits(0);
     assert!(again.stdout.contains("1 unchanged"), "{again}");
+}
+
+#[test]
+fn what_cannot_change_is_made_anew_only_where_that_was_asked_for() {
+    let place = Place::new("recreate");
+    let fixed = |value: &str, name: &str| {
+        let mut object = config(name, &json!({"k": value}));
+        object["immutable"] = true.into();
+        object
+    };
+    let before = [fixed("1", "one"), fixed("1", "other"), deployment(0, "a")];
+    place.apply(&before, &[]).exits(0);
+    let uid = |words: &[&str]| place.get(words)["metadata"]["uid"].clone();
+    let (one, web) = (uid(&["configmap", "one"]), uid(&["deployment", "web"]));
+
+    let after = [fixed("2", "one"), fixed("1", "other"), deployment(0, "b")];
+    let ran = place.apply(&after, &[]).exits(2);
+    for way_out in ["--recreate=configmap/one", "--recreate=deployment.apps/web"] {
+        assert!(ran.stderr.contains(way_out), "{ran}");
+    }
+    // Asked for one of them only: nothing happens to either.
+    let half = ["--recreate", "configmap/one"];
+    place.apply(&after, &half).exits(2);
+    assert_eq!(uid(&["configmap", "one"]), one);
+
+    let both = [&half[..], &["--recreate", "deployment/web"]].concat();
+    let ran = place.apply(&after, &[&both[..], &["--dry-run"]].concat());
+    let ran = ran.exits(0);
+    assert!(ran.stdout.contains("3 objects: 2 recreated"), "{ran}");
+    assert_eq!(uid(&["configmap", "one"]), one, "a dry run changed it");
+
+    let other = uid(&["configmap", "other"]);
+    place.apply(&after, &both).exits(0);
+    assert_ne!(uid(&["configmap", "one"]), one);
+    assert_ne!(uid(&["deployment", "web"]), web);
+    assert_eq!(uid(&["configmap", "other"]), other);
+    assert_eq!(place.get(&["configmap", "one"])["data"]["k"], "2");
+    let again = place.apply(&after, &both).exits(0);
+    assert!(again.stdout.contains("3 unchanged"), "{again}");
 }
 
 #[test]

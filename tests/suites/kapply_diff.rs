@@ -266,6 +266,45 @@ fn a_plan_is_carried_out_exactly_or_not_at_all() {
 }
 
 #[test]
+fn a_plan_prunes_what_it_says_and_nothing_else() {
+    let bench = Bench::new("plan-prune");
+    let file = bench.path("plan.json");
+    let map =
+        |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n---\n");
+    let maps = |names: &[&str]| names.iter().map(|name| map(name)).collect::<String>();
+    let set = ["--applyset", "shop", "--prune"];
+    let apply =
+        |more: &[&str], input: &str| bench.kapply(&[&["apply"], &set[..], more].concat(), input);
+    let plan = |input: &str| {
+        let words = [&["plan"], &set[..], &["--out", &file]].concat();
+        bench.kapply(&words, input).exits(1)
+    };
+    apply(&[], &maps(&["a", "b", "c"])).exits(0);
+    plan(&maps(&["a", "b"]));
+    // Another run adds a member, which this plan has never seen.
+    apply(&[], &maps(&["a", "b", "c", "d"])).exits(0);
+    let ran = apply(&["--plan", &file], &maps(&["a", "b"])).exits(5);
+    assert!(ran.stderr.contains("configmap/d"), "{ran}");
+    // What was to go is gone already: that is as planned.
+    plan(&maps(&["a", "b", "d"]));
+    let namespace = bench.namespace.name.as_str();
+    let delete = ["-n", namespace, "delete", "configmap", "c"];
+    bench.cluster.kubectl(&delete, "").exits(0);
+    apply(&["--plan", &file], &maps(&["a", "b", "d"])).exits(0);
+    // Without the set it is another plan.
+    plan(&maps(&["a", "b"]));
+    bench
+        .kapply(&["apply", "--plan", &file], &maps(&["a", "b"]))
+        .exits(5);
+    apply(&["--plan", &file], &maps(&["a", "b"])).exits(0);
+    let left = bench.cluster.get_json(&["-n", namespace, "configmaps"]);
+    let left = left["items"].as_array().unwrap();
+    let names = left.iter().map(|map| map["metadata"]["name"].as_str());
+    let names: Vec<_> = names.flatten().filter(|name| name.len() == 1).collect();
+    assert_eq!(names, ["a", "b"]);
+}
+
+#[test]
 fn plan_files_that_cannot_be_used_say_why() {
     let bench = Bench::new("plan-file");
     let file = bench.path("plan.json");

@@ -1,6 +1,9 @@
 //! An API server that fails now and then: what is passing is tried again and
 //! loses nothing, what is not is told, and the next run finishes.
 
+#[path = "kapply_faults/races.rs"]
+mod races;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -79,6 +82,15 @@ impl Scene {
 
     /// An apply with prune of these objects, through the proxy.
     fn apply(&self, numbers: std::ops::Range<usize>, value: &str) -> Ran {
+        self.apply_with(&[], numbers, value)
+    }
+
+    /// The same, where a guard would refuse it.
+    fn apply_allowing(&self, what: &str, numbers: std::ops::Range<usize>, value: &str) -> Ran {
+        self.apply_with(&["--allow-prune", what], numbers, value)
+    }
+
+    fn apply_with(&self, flags: &[&str], numbers: std::ops::Range<usize>, value: &str) -> Ran {
         let items: Vec<_> = numbers
             .map(|number| {
                 let kind = if number % 3 == 0 { "Secret" } else { "ConfigMap" };
@@ -100,7 +112,7 @@ impl Scene {
             "-f",
             "-",
         ];
-        self.shared.kapply(&words, &list)
+        self.shared.kapply(&[&words[..], flags].concat(), &list)
     }
 
     fn names(&self) -> BTreeSet<String> {

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use e2e::{Namespace, Shared, run, tool};
+use e2e::{Namespace, Registry, Shared, Workshop, run, tool};
 use serde_json::Value;
 
 const HEAD: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: default}\n";
@@ -383,4 +383,48 @@ third: 0.30000000000000004
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+#[test]
+fn published_manifests_are_applied_by_their_digest() {
+    let shared = Shared::get();
+    let namespace = Namespace::create(&shared, "artifact");
+    let (registry, shop) = (Registry::start(), Workshop::new());
+    let folder = shop.path("manifests");
+    fs::create_dir_all(folder.join("deep")).unwrap();
+    let map = |name: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{a: b}}\n")
+    };
+    fs::write(folder.join("a.yaml"), map("a")).unwrap();
+    fs::write(folder.join("deep/b.yml"), map("b")).unwrap();
+    fs::write(folder.join("README.md"), "not: [a manifest").unwrap();
+    let repository = registry.repository("web-manifests");
+    let tagged = format!("{repository}:1");
+    let push = |folder: &str| {
+        let ran = shop.ocipack(&["push", "--artifact", folder, &tagged]);
+        ran.exits(0).stdout.trim().to_owned()
+    };
+    let digest = push("manifests");
+    let digest = digest.rsplit('@').next().unwrap();
+    let exact = format!("oci://{repository}@{digest}");
+    let kapply = |words: &[&str], reference: &str| {
+        let words = [words, &["-f", reference, "-n", &namespace.name]].concat();
+        shared.kapply(&words, "")
+    };
+    let ran = kapply(&["apply"], &exact).exits(0);
+    assert!(ran.stdout.contains("2 objects: 2 created"), "{ran}");
+    kapply(&["diff"], &exact).exits(0);
+
+    kapply(&["diff"], &format!("oci://{tagged}")).fails_naming(2, &[&tagged, "by its digest"]);
+    let nothing = format!("oci://{repository}@sha256:{}", "0".repeat(64));
+    kapply(&["diff"], &nothing).fails_naming(2, &[&nothing, "cannot pull it"]);
+    // A mistake is found where it is, and nothing of the rest is applied.
+    fs::write(folder.join("deep/b.yml"), map("b") + "data: {}\n").unwrap();
+    let broken = push("manifests");
+    let broken = format!("oci://{repository}@{}", broken.rsplit('@').next().unwrap());
+    kapply(&["apply"], &broken).fails_naming(2, &["/deep/b.yml:5", "web-manifests@sha256:"]);
+    fs::write(folder.join("kustomization.yaml"), "resources: [a.yaml]").unwrap();
+    let unbuilt = push("manifests");
+    let unbuilt = format!("oci://{repository}@{}", unbuilt.rsplit('@').next().unwrap());
+    kapply(&["apply"], &unbuilt).fails_naming(2, &["kustomization.yaml", "kustomize first"]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{Fault, FaultProxy, Gate, Guard, Registry, Rule, Workshop, run};
+use e2e::{Fault, FaultProxy, Gate, Guard, Registry, Rule, Workshop, run, tool};
 use serde_json::Value;
 
 #[test]
@@ -189,7 +189,11 @@ fn a_login_is_taken_from_where_docker_keeps_it_and_never_shown() {
     pull.env("DOCKER_CONFIG", &docker).env("PATH", &path);
     run(&mut pull, "").exits(0);
 
-    fs::write(&helper, "#!/bin/sh\necho planted-output; exit 1\n").unwrap();
+    fs::write(
+        &helper,
+        "#!/bin/sh\ncat >/dev/null; echo planted-output; exit 1\n",
+    )
+    .unwrap();
     let mut pull = shop.command(&["pull", &reference, "back-3"]);
     pull.env("DOCKER_CONFIG", &docker).env("PATH", &path);
     let failed = run(&mut pull, "").fails_naming(2, &["docker-credential-test"]);
@@ -347,4 +351,39 @@ fn manifests_are_pushed_as_an_artifact_that_is_the_same_each_time() {
         .fails_naming(2, &["nothing"]);
     shop.ocipack(&["push", "manifests", &reference])
         .fails_naming(2, &["not an OCI layout"]);
+}
+
+#[test]
+fn memory_does_not_grow_with_the_image() {
+    const LIMIT_KIB: u64 = 32 * 1024;
+    let (registry, shop) = (Registry::start(), Workshop::new());
+    let size = 96 << 20;
+    shop.build("layout", size);
+    let reference = registry.repository("web:1");
+    let build = ["build", "--binary", "linux/amd64=server", "-o", "again"];
+    let ballast = ["--file", "ballast:/ballast", "--compression"];
+    let works: [Vec<&str>; 7] = [
+        [&build[..], &ballast, &["none"]].concat(),
+        [&build[..], &ballast, &["zstd:1"]].concat(),
+        vec!["push", "layout", &reference],
+        vec!["pull", &reference, "pulled.tar"],
+        vec!["copy", "pulled.tar", "pulled"],
+        vec!["verify", "layout", "--against", &reference],
+        vec!["inspect", "pulled"],
+    ];
+    for words in works {
+        // A process that has ended can be asked for its peak only by its parent.
+        let report = shop.path("report");
+        let mut measured = std::process::Command::new(tool("xtask"));
+        measured.arg("measured").arg(&report).arg("--");
+        let ocipack = shop.command(&words);
+        measured.arg(ocipack.get_program()).args(ocipack.get_args());
+        measured.current_dir(shop.path(""));
+        run(&mut measured, "").exits(0);
+        let taken: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
+        assert_eq!(taken["code"], 0, "{words:?}: {taken}");
+        let peak = taken["peak_kib"].as_u64().unwrap();
+        assert!(peak > 1024, "{words:?}: nothing was measured: {taken}");
+        assert!(peak <= LIMIT_KIB, "{words:?} took {peak} KiB");
+    }
 }

@@ -133,3 +133,47 @@ fn crane_validates_and_copies_what_was_pushed() {
             .exits(0);
     }
 }
+
+#[test]
+fn what_crane_built_is_read_compared_and_copied_as_it_is() {
+    let crane = registry_programs().join("crane");
+    // Docker's media types, and OCI's.
+    for base in [&[][..], &["--oci-empty-base"]] {
+        let (registry, shop) = (Registry::start(), Workshop::new());
+        fs::create_dir(shop.path("etc")).unwrap();
+        fs::write(shop.path("etc/motd"), "hello\n").unwrap();
+        tool("tar", &shop, &["-cf", "layer.tar", "etc"]).exits(0);
+        let (one, two) = (
+            registry.repository("crane:1"),
+            registry.repository("copy:1"),
+        );
+        let words = ["append", "-f", "layer.tar", "-t", &one];
+        tool(&crane, &shop, &[&words[..], base].concat()).exits(0);
+        let digest = tool(&crane, &shop, &["digest", &one]).exits(0).stdout;
+
+        let inspected = shop.ocipack(&["inspect", &one, "-o", "json"]).exits(0);
+        let summary: Value = serde_json::from_str(&inspected.stdout).unwrap();
+        assert_eq!(summary["digest"], digest.trim());
+        shop.ocipack(&["verify", &one]).exits(0);
+        for to in ["layout", "image.tar", &two] {
+            let copied = shop.ocipack(&["copy", &one, to]).exits(0);
+            assert_eq!(copied.stdout, digest, "{to}");
+        }
+        for layout in ["layout", "image.tar"] {
+            shop.ocipack(&["verify", layout, "--against", &two])
+                .exits(0);
+            shop.ocipack(&["diff", layout, &one]).exits(0);
+        }
+        shop.ocipack(&["unpack", "layout", "root"]).exits(0);
+        let motd = fs::read_to_string(shop.path("root/etc/motd")).unwrap();
+        assert_eq!(motd, "hello\n");
+        // One more byte is found, by name.
+        fs::write(shop.path("etc/motd"), "hello!\n").unwrap();
+        tool("tar", &shop, &["-cf", "layer.tar", "etc"]).exits(0);
+        tool(&crane, &shop, &[&words[..], base].concat()).exits(0);
+        let differs = shop.ocipack(&["diff", "layout", &one]).exits(1);
+        assert!(differs.stdout.contains("file /etc/motd: size"), "{differs}");
+        shop.ocipack(&["verify", "layout", "--against", &one])
+            .exits(1);
+    }
+}

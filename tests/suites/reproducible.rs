@@ -19,7 +19,7 @@ fn copy_checkout(to: &Path) {
 }
 
 #[test]
-fn another_folder_umask_and_time_zone_give_the_same_digest() {
+fn another_place_user_language_time_and_machine_give_the_same_digest() {
     let archive = Shared::get().archive;
     let first = run(Command::new(tool("ocipack")).arg("digest").arg(archive), "")
         .exits(0)
@@ -35,9 +35,12 @@ fn another_folder_umask_and_time_zone_give_the_same_digest() {
     // The copy's own xtask builds into the copy's own target folder.
     let xtask = checkout.join("target/debug/xtask");
     fs::copy(tool("xtask"), &xtask).unwrap();
+    // Another user, and a machine with one processor.
+    let script = r#"umask 077
+exec unshare --user --map-user=4321 --map-group=4321 taskset --cpu-list 0 "$@""#;
     let mut build = Command::new("sh");
     build
-        .args(["-c", r#"umask 077; exec "$@""#, "sh"])
+        .args(["-c", script, "sh"])
         .arg(&xtask)
         .args(["image", "--out"])
         .arg(folder.path().join("out"))
@@ -45,6 +48,9 @@ fn another_folder_umask_and_time_zone_give_the_same_digest() {
         .arg(tool("ocipack"))
         .env("CARGO_MANIFEST_DIR", checkout.join("crates/xtask"))
         .env("TZ", "Pacific/Kiritimati")
+        .env("LANG", "tr_TR.UTF-8")
+        .env("LC_ALL", "tr_TR.UTF-8")
+        .env("USER", "somebody-else")
         .env("RUSTFLAGS", "-Cdebuginfo=2")
         .env_remove("CARGO_TARGET_DIR");
     assert_eq!(run(&mut build, "").exits(0).stdout, first);

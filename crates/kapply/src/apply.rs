@@ -24,6 +24,7 @@ use crate::{
     connect::Cluster,
     discover::definitions::{self, is_definition},
     interrupt::Interrupt,
+    object::Object,
     plan::{Action, Blocked, Plan, Step},
     resolve::Target,
     wait,
@@ -98,7 +99,8 @@ impl Run<'_> {
         let plan = self.plan;
         for (index, step) in plan.steps.iter().enumerate() {
             if let Action::Blocked(blocked) = &step.action {
-                self.finish(index, Applied::of(step, outcome(blocked)));
+                let outcome = outcome(blocked, &self.targets[index].object);
+                self.finish(index, Applied::of(step, outcome));
             }
         }
         if !self.results.is_empty() {
@@ -251,14 +253,9 @@ impl Run<'_> {
     }
 }
 
-fn outcome(blocked: &Blocked) -> Outcome {
+fn outcome(blocked: &Blocked, object: &Object) -> Outcome {
     match blocked {
         Blocked::Conflict(conflicts) => Outcome::Conflict(conflicts.clone()),
-        Blocked::Immutable(reason) => Outcome::Failed(format!(
-            "a field that cannot change would have to: {reason}; --recreate=KIND/NAME deletes the object and creates it anew"
-        )),
-        Blocked::Invalid(reason) | Blocked::Forbidden(reason) | Blocked::Failed(reason) => {
-            Outcome::Failed(reason.clone())
-        }
+        other => Outcome::Failed(other.of(object)),
     }
 }

@@ -35,6 +35,7 @@ const APPLY_EXAMPLES: &str = "Examples:
   kapply apply -f manifests/ -n shop --image web=registry.example/web:1.2 --wait
   kapply apply -k overlays/production --dry-run
   kapply apply -f manifests/ -n shop --applyset shop --prune
+  kapply apply -f oci://ghcr.io/me/shop@sha256:… -n shop
 
 Updates that are not proved to change nothing are asked of the server first: if one is
 refused, nothing is changed. New objects are held against their schema and then sent;

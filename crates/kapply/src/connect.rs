@@ -3,6 +3,7 @@
 
 mod credentials;
 mod request;
+mod transport;
 
 use std::{error::Error as _, path::PathBuf, time::Duration};
 
@@ -12,7 +13,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-pub(crate) use self::request::{Reply, RequestError, Retry};
+pub(crate) use self::request::{Reply, RequestError, Retry, is_about_the_object};
 use crate::{error::Error, mask::Mask};
 
 /// How long a connection may take; a server that is there answers in milliseconds.
@@ -42,8 +43,10 @@ pub struct ConnectOptions {
 /// A cluster that requests can be sent to.
 #[derive(Clone)]
 pub struct Cluster {
-    /// The client, for whatever else is to be asked of this cluster.
+    /// The client, for watches and whatever else is to be asked of this cluster.
     pub client: Client,
+    /// The client of [`Cluster::send`].
+    requests: Client,
     /// Base URL of the API server, for messages.
     pub url: String,
     /// Namespace of objects that name none.
@@ -83,16 +86,17 @@ pub async fn connect(options: &ConnectOptions) -> Result<Cluster, Error> {
     let url = config.cluster_url.to_string();
     credentials::trim_token(&mut config.auth_info);
     let origin = credentials::origin(&config.auth_info);
-    let client = ClientBuilder::try_from(config)
-        .map_err(|error| match error {
-            kube::Error::Auth(_) => Error::Credentials {
-                origin,
-                cause: innermost(&error),
-            },
-            error => Error::Config(innermost(&error)),
-        })?
-        .build();
+    let failed = |error: kube::Error| match error {
+        kube::Error::Auth(_) => Error::Credentials {
+            origin: origin.clone(),
+            cause: innermost(&error),
+        },
+        error => Error::Config(innermost(&error)),
+    };
+    let requests = transport::multiplexed(&config).map_err(failed)?;
+    let client = ClientBuilder::try_from(config).map_err(failed)?.build();
     Ok(Cluster {
+        requests: requests.unwrap_or_else(|| client.clone()),
         client,
         url,
         namespace,

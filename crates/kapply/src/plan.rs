@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub(crate) use self::immutable::is_named;
 pub use self::planner::{Check, Force, PlanOptions, plan};
-use crate::ssa::FieldConflict;
+use crate::{object::Object, ssa::FieldConflict};
 
 /// An object as the cluster has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,6 +161,18 @@ impl Blocked {
             Self::Invalid(_) => "invalid",
             Self::Forbidden(_) => "forbidden",
             Self::Failed(_) => "failed",
+        }
+    }
+
+    /// The reason, with the way out where only the object's name is missing in it.
+    #[must_use]
+    pub fn of(&self, object: &Object) -> String {
+        match self {
+            Self::Immutable(reason) => format!(
+                "a field that cannot change would have to: {reason}; --recreate={} deletes the object and creates it anew",
+                object.label()
+            ),
+            other => other.to_string(),
         }
     }
 }

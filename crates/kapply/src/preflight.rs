@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 pub use self::role::{roles, words};
 use crate::{
     connect::{Cluster, RequestError, Retry},
+    discover::Catalog,
     error::Error,
     resolve::Target,
-    set::Parent,
+    set::{Parent, Reach},
 };
 
 /// Questions under way at once: the API server answers one in a millisecond.
@@ -59,13 +60,11 @@ impl Needs {
         self.objects(targets, &["get", "delete"])
     }
 
-    /// Finding and deleting a set's members of the kinds and in the namespaces
-    /// of these targets. Where else it had members, only its parent tells.
-    pub fn prune(&mut self, targets: &[Target]) -> &mut Self {
-        for target in targets {
+    /// Finding and deleting a set's members, wherever there may be some.
+    pub fn prune(&mut self, reach: &Reach, catalog: &Catalog) -> &mut Self {
+        for (resource, namespace) in reach.places(catalog) {
             for verb in ["list", "delete"] {
-                let namespace = target.namespace.as_deref();
-                self.add(&target.resource, namespace, verb, None);
+                self.add(resource, namespace, verb, None);
             }
         }
         self
@@ -73,9 +72,20 @@ impl Needs {
 
     /// Keeping the parent object of a set.
     pub fn parent(&mut self, parent: &Parent) -> &mut Self {
-        let namespace = parent.namespace.as_deref();
-        for verb in ["get", "create", "patch"] {
-            self.add(&parent.resource, namespace, verb, Some(&parent.name));
+        self.parent_may(parent, &["get", "create", "patch"])
+    }
+
+    /// Deleting the parent object of a set, or keeping it while a member stays.
+    pub fn end_of(&mut self, parent: &Parent) -> &mut Self {
+        self.parent_may(parent, &["get", "patch", "delete"])
+    }
+
+    /// Taking the label off a set's members.
+    pub fn release(&mut self, reach: &Reach, catalog: &Catalog) -> &mut Self {
+        for (resource, namespace) in reach.places(catalog) {
+            for verb in ["list", "patch"] {
+                self.add(resource, namespace, verb, None);
+            }
         }
         self
     }
@@ -96,6 +106,14 @@ impl Needs {
             .map_err(|error| cluster.fatal("a question about permissions", &error))?;
         let missing = answers.into_iter().filter(|(_, granted)| !granted);
         Ok(missing.map(|(permission, _)| permission.clone()).collect())
+    }
+
+    fn parent_may(&mut self, parent: &Parent, verbs: &[&'static str]) -> &mut Self {
+        for verb in verbs {
+            let namespace = parent.namespace.as_deref();
+            self.add(&parent.resource, namespace, verb, Some(&parent.name));
+        }
+        self
     }
 
     fn objects(&mut self, targets: &[Target], verbs: &[&'static str]) -> &mut Self {

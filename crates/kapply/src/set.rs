@@ -167,6 +167,12 @@ impl ApplySet {
         &self.id
     }
 
+    /// Where the set may have members, as its parent says.
+    #[must_use]
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
     /// Who takes care of the set; `None` while there is no parent.
     #[must_use]
     pub fn tooling(&self) -> Option<&Tooling> {

@@ -1,10 +1,11 @@
 //! Stage 1: what `-f` and `-k` name becomes texts. Files, directories, standard
-//! input, URLs and kustomizations are read in a fixed order, and everything that
-//! cannot be read is named.
+//! input, URLs, artifacts and kustomizations are read in a fixed order, and
+//! everything that cannot be read is named.
 
 mod directory;
 mod file;
 mod kustomize;
+mod oci;
 mod url;
 
 use std::{collections::HashSet, fs, path::PathBuf};
@@ -14,7 +15,7 @@ use crate::problem::{File, Place, Problem, Problems};
 /// What to read.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// Files, directories, `https://` URLs, or `-` for standard input.
+    /// Files, directories, `oci://` artifacts, `https://` URLs, or `-` for standard input.
     pub paths: Vec<PathBuf>,
     /// Directories with a `kustomization.yaml`.
     pub kustomizations: Vec<PathBuf>,
@@ -49,6 +50,13 @@ pub async fn read(inputs: &Inputs) -> Result<Vec<File>, Problems> {
     for path in paths {
         let identity = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         if !seen.insert(identity) {
+            continue;
+        }
+        if let Some(text) = path.to_str().filter(|text| oci::is_artifact(text)) {
+            match Box::pin(oci::pull(text)).await {
+                Ok(found) => files.extend(found),
+                Err(problem) => problems.0.push(problem),
+            }
             continue;
         }
         let read = match path.to_str() {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub use self::conflict::FieldConflict;
 use crate::{
-    connect::{Cluster, Reply, RequestError, Retry},
+    connect::{Cluster, Reply, RequestError, Retry, is_about_the_object},
     live,
     mask::Mask,
     plan::Live,
@@ -72,7 +72,13 @@ pub(crate) async fn send(
     let request = request(target, terms).map_err(|error| Refusal::Failed(error.to_string()))?;
     match cluster.send(&request, terms.retry).await {
         Ok(reply) => answer(&reply, target, live, &cluster.mask),
-        Err(error) => Err(refusal(target, live, &error, &cluster.mask)),
+        Err(error) => Err(refusal(
+            target,
+            live,
+            &error,
+            terms.field_manager,
+            &cluster.mask,
+        )),
     }
 }
 
@@ -122,13 +128,14 @@ pub(crate) fn refusal(
     target: &Target,
     live: Option<&Live>,
     error: &RequestError,
+    field_manager: &str,
     mask: &Mask,
 ) -> Refusal {
     let text = mask.message(&target.object, live, &error.to_string());
     let RequestError::Status(status) = error else {
         return Refusal::Failed(text);
     };
-    let conflicts = conflict::conflicts(status, &target.object, live, mask);
+    let conflicts = conflict::conflicts(status, &target.object, live, field_manager, mask);
     match status.code {
         409 if !conflicts.is_empty() => Refusal::Conflict(conflicts),
         409 if status.reason == "Conflict" => Refusal::Moved,
@@ -136,12 +143,7 @@ pub(crate) fn refusal(
         400 if status.message.contains("does not support dry run") => Refusal::NoDryRun(text),
         400 | 413 | 422 => Refusal::Invalid(text),
         // A broken manifest makes the patch handler fail before validation: a 500 by its own account.
-        500 if status
-            .message
-            .contains("failed to create typed patch object") =>
-        {
-            Refusal::Invalid(text)
-        }
+        500 if is_about_the_object(&status.message) => Refusal::Invalid(text),
         401 | 403 => Refusal::Forbidden(text),
         _ => Refusal::Failed(text),
     }

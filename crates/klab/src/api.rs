@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::{
-    api::core::v1::{Node, NodeCondition},
+    api::core::v1::{Node, NodeCondition, Service},
     jiff::Timestamp,
 };
 use kube::{
     Api, Client, Config,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams},
     config::{KubeConfigOptions, Kubeconfig},
     runtime::{WatchStreamExt, watcher},
 };
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// Says who made a field: klab's field manager.
-const FIELD_MANAGER: &str = "klab";
+pub(crate) const FIELD_MANAGER: &str = "klab";
 const POLL: Duration = Duration::from_millis(100);
 
 /// A client with the administrator's certificate.
@@ -199,15 +200,28 @@ async fn introduce(client: &Client, node: &NodeSpec) -> Result<()> {
 /// # Errors
 /// When it does not answer.
 pub async fn list_nodes(client: &Client) -> Result<Vec<Node>> {
-    let nodes: Api<Node> = Api::all(client.clone());
-    let list = timeout(
-        Duration::from_secs(5),
-        nodes.list(&kube::api::ListParams::default()),
-    )
-    .await
-    .map_err(|_| Error::Component("the API server does not answer".to_owned()))?;
+    list(client, "listing nodes").await
+}
+
+/// All Services of all namespaces.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn list_services(client: &Client) -> Result<Vec<Service>> {
+    list(client, "listing Services").await
+}
+
+async fn list<K>(client: &Client, action: &str) -> Result<Vec<K>>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let all: Api<K> = Api::all(client.clone());
+    let params = ListParams::default();
+    let list = timeout(Duration::from_secs(5), all.list(&params))
+        .await
+        .map_err(|_| Error::Component("the API server does not answer".to_owned()))?;
     list.map(|list| list.items)
-        .map_err(|error| api("listing nodes", error))
+        .map_err(|error| api(action, error))
 }
 
 /// Forgets a node. It is no error if it was unknown.

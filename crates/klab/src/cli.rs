@@ -12,12 +12,14 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use klab::{
-    control::{down, load, logs, nodes, status, up},
-    net::switch,
+    cloud,
+    control::{down, load, logs, nodes, restart, status, up},
+    doctor,
+    net::{slow::Slowness, switch},
     node::{enter, init, launch},
     progress::Progress,
-    runtime,
-    spec::{ClusterName, MAX_NODES},
+    runtime::{self, Part},
+    spec::{ClusterName, ExtraArguments, MAX_NODES, MAX_SERVERS},
     state::{DEFAULT_ROOT, Folder},
 };
 
@@ -33,6 +35,7 @@ Examples:
   klab load hostname-server.tar         an image for every node
   klab node stop agent1                 a power cut
   klab down                             nothing is left
+  klab doctor                           what this machine lacks
 
 Exit codes: 0 done, 1 it failed, 2 wrong usage; `exec` gives the command's own."
 )]
@@ -56,6 +59,9 @@ enum Command {
     #[command(after_help = "\
 Examples:
   klab up --nodes 2
+  klab up --servers 3 --nodes 5             a control plane that survives losing a server
+  klab up --registry=5000                   push to 127.0.0.1:5000, and pods pull it
+  klab up --kubelet-arg max-pods=20
   klab --name api up --control-plane-only   an API server in five seconds, no pods")]
     Up(Up),
     /// Remove a cluster: its processes, mounts, cgroups and files
@@ -72,7 +78,7 @@ Examples:
         #[arg(long)]
         path: bool,
     },
-    /// Add, stop, start, cut off or remove a node
+    /// Add, stop, start, cut off, restart or remove a node
     #[command(subcommand)]
     Node(Node),
     /// Import an image archive on every node, now and whenever one starts
@@ -100,6 +106,12 @@ Examples:
         /// kubelet, containerd, kube-proxy, init; on the server also etcd, kube-apiserver, …
         component: String,
     },
+    /// Try what clusters need of this machine, and say how to get what is missing
+    Doctor {
+        /// The format
+        #[arg(long, short, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
     /// The programs that clusters run
     #[command(subcommand)]
     Runtime(Runtime),
@@ -117,15 +129,66 @@ Examples:
 
 #[derive(Args)]
 struct Up {
-    /// How many nodes, the server among them
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_NODES)))]
-    nodes: u8,
+    /// How many nodes, the servers among them [default: 3, or as many as --servers]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_NODES)))]
+    nodes: Option<u8>,
+    /// How many of them run the control plane: 1, or 3 or 5, of which one or two may be lost
+    #[arg(long, value_name = "N", default_value = "1", value_parser = servers)]
+    servers: u8,
     /// Only etcd, API server, controller manager and scheduler: nothing that runs pods
     #[arg(long, conflicts_with = "nodes")]
     control_plane_only: bool,
+    /// A registry that every node pulls from, at 127.0.0.1:PORT for you and for pods alike
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with = "control_plane_only")]
+    registry: Option<u16>,
+    /// The API server's port on 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    api_port: Option<u16>,
+    /// No name server: names of Services are not resolved
+    #[arg(long)]
+    no_dns: bool,
+    /// A further flag of every kubelet (may be repeated)
+    #[arg(long, value_name = "FLAG=VALUE", conflicts_with = "control_plane_only")]
+    kubelet_arg: Vec<String>,
+    /// A further flag of every API server (may be repeated)
+    #[arg(long, value_name = "FLAG=VALUE")]
+    apiserver_arg: Vec<String>,
     /// Leave a cluster that did not start, for a look at its logs
     #[arg(long)]
     keep_failed: bool,
+}
+
+impl Up {
+    fn checked(self) -> Result<up::Options> {
+        let nodes = self.nodes.unwrap_or(self.servers.max(3));
+        if nodes < self.servers {
+            bail!(
+                "--nodes {nodes} are fewer than --servers {}: servers are nodes, too",
+                self.servers
+            );
+        }
+        Ok(up::Options {
+            nodes,
+            servers: self.servers,
+            control_plane_only: self.control_plane_only,
+            api_port: self.api_port,
+            registry: self.registry,
+            dns: !self.no_dns,
+            arguments: ExtraArguments {
+                kubelet: self.kubelet_arg,
+                api_server: self.apiserver_arg,
+            },
+            keep_failed: self.keep_failed,
+        })
+    }
+}
+
+/// etcd needs more than half of its members: an even number only adds a risk.
+fn servers(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(number) if number % 2 == 1 && number <= MAX_SERVERS => Ok(number),
+        _ => Err("give 1, 3 or 5: etcd needs more than half of them".to_owned()),
+    }
 }
 
 #[derive(Subcommand)]
@@ -154,10 +217,46 @@ Examples:
         /// The node
         node: String,
     },
-    /// Connect a partitioned node again and wait until it is Ready
+    /// Make a node's network narrow, late or lossy, each way
+    #[command(after_help = "\
+Replaces what it was slowed down to before; `klab node heal` ends it. --delay and
+--loss need a kernel with netem: see `klab doctor`.
+
+Examples:
+  klab node slow agent1 --rate 1mbit
+  klab node slow agent1 --delay 50ms --loss 1%")]
+    #[command(group = clap::ArgGroup::new("how").required(true).multiple(true))]
+    Slow {
+        /// The node
+        node: String,
+        /// How much may pass, as in 1mbit
+        #[arg(long, group = "how")]
+        rate: Option<String>,
+        /// How late it comes, as in 50ms
+        #[arg(long, group = "how")]
+        delay: Option<String>,
+        /// How much of it is lost, as in 1%
+        #[arg(long, group = "how")]
+        loss: Option<String>,
+    },
+    /// Make a node's network whole again and wait until the node is Ready
     Heal {
         /// The node
         node: String,
+    },
+    /// Restart components of a node; its pods go on
+    #[command(after_help = "\
+The components are ended and started again, as with `systemctl restart k3s`; on a
+server that is the control plane, too. Returns when the node is Ready again.
+
+Examples:
+  klab node restart server                      all of them
+  klab node restart server kube-apiserver etcd  only these")]
+    Restart {
+        /// The node
+        node: String,
+        /// The components; `klab logs NODE x` names them [default: all]
+        component: Vec<String>,
     },
     /// Remove an agent for good
     Rm {
@@ -171,14 +270,19 @@ enum Runtime {
     /// Build the programs where they are missing; prints their folder
     Build,
     /// Print the programs' folder, whether they are built or not
-    Path,
+    Path {
+        /// Which programs
+        #[arg(value_enum, default_value_t = Part::Cluster)]
+        part: Part,
+    },
     /// Remove programs of other versions from the cache
     Clean,
 }
 
 #[derive(Subcommand)]
 enum Internal {
-    Switch { port: u16 },
+    Switch { cluster: PathBuf },
+    Cloud { cluster: PathBuf },
     Launch { cluster: PathBuf, node: String },
     Init { cluster: PathBuf, node: String },
 }
@@ -204,6 +308,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
         Command::Runtime(command) => run_runtime(&command, &progress)?,
+        Command::Doctor { output } => return run_doctor(&folder, output),
         command => {
             if !nix::unistd::geteuid().is_root() {
                 bail!("namespaces, mounts and cgroups need root; run it with: sudo klab …");
@@ -217,11 +322,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 fn run_on_cluster(command: Command, folder: &Folder, progress: &Progress) -> Result<ExitCode> {
     match command {
         Command::Up(options) => {
-            let options = up::Options {
-                nodes: options.nodes,
-                control_plane_only: options.control_plane_only,
-                keep_failed: options.keep_failed,
-            };
+            let options = options.checked()?;
             block_on(up::up(folder, &options, progress))?;
             progress.say(&format!(
                 "export KUBECONFIG={}",
@@ -266,9 +367,11 @@ fn run_on_cluster(command: Command, folder: &Folder, progress: &Progress) -> Res
             return Ok(exit_code(enter::exec(folder, &node, &command)?));
         }
         Command::Logs { node, component } => logs::print(folder, &node, &component)?,
-        Command::Runtime(_) | Command::Completions { .. } | Command::Man | Command::Internal(_) => {
-            unreachable!("needs no cluster")
-        }
+        Command::Runtime(_)
+        | Command::Doctor { .. }
+        | Command::Completions { .. }
+        | Command::Man
+        | Command::Internal(_) => unreachable!("needs no cluster"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -285,7 +388,19 @@ fn run_node(command: Node, folder: &Folder, progress: &Progress) -> Result<()> {
             nodes::partition(folder, &node)?;
             progress.say(&format!("{node} is cut off from the others"));
         }
+        Node::Slow {
+            node,
+            rate,
+            delay,
+            loss,
+        } => {
+            nodes::slow(folder, &node, &Slowness { rate, delay, loss })?;
+            progress.say(&format!("{node} has a slow network"));
+        }
         Node::Heal { node } => block_on(nodes::heal(folder, &node, progress))?,
+        Node::Restart { node, component } => {
+            block_on(restart::restart(folder, &node, &component, progress))?;
+        }
         Node::Rm { node } => {
             block_on(nodes::remove(folder, &node))?;
             progress.say(&format!("{node} is removed"));
@@ -296,10 +411,14 @@ fn run_node(command: Node, folder: &Folder, progress: &Progress) -> Result<()> {
 
 fn run_runtime(command: &Runtime, progress: &Progress) -> Result<()> {
     match command {
-        Runtime::Build => println!("{}", runtime::ensure(progress)?.display()),
-        Runtime::Path => println!("{}", runtime::folder()?.display()),
+        Runtime::Build => {
+            for part in Part::ALL {
+                println!("{}", runtime::ensure(part, progress)?.display());
+            }
+        }
+        Runtime::Path { part } => println!("{}", runtime::folder(*part)?.display()),
         Runtime::Clean => {
-            for removed in runtime::clean(&runtime::folder()?)? {
+            for removed in runtime::clean()? {
                 progress.say(&format!("removed {}", removed.display()));
             }
         }
@@ -307,9 +426,24 @@ fn run_runtime(command: &Runtime, progress: &Progress) -> Result<()> {
     Ok(())
 }
 
+fn run_doctor(folder: &Folder, output: Output) -> Result<ExitCode> {
+    let findings = doctor::examine(folder);
+    match output {
+        Output::Text => print!("{}", doctor::table(&findings)),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&findings)?),
+    }
+    let failed = findings.iter().any(doctor::Finding::has_failed);
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
 fn run_internal(command: Internal) -> Result<()> {
     match command {
-        Internal::Switch { port } => switch::run(port)?,
+        Internal::Switch { cluster } => switch::run(&folder_of(&cluster)?)?,
+        Internal::Cloud { cluster } => cloud::run(&folder_of(&cluster)?)?,
         Internal::Launch { cluster, node } => launch::run(&folder_of(&cluster)?, &node)?,
         Internal::Init { cluster, node } => init::run(&folder_of(&cluster)?, &node)?,
     }

@@ -62,7 +62,7 @@ impl Component {
 }
 
 /// A configuration file, relative to [`CONFIG`].
-type ConfigFile = (&'static str, String);
+type ConfigFile = (String, String);
 
 /// Writes everything a node needs into its folder; its keys are there already.
 ///
@@ -77,12 +77,12 @@ pub fn write_node(
     let mut components = Vec::new();
     let mut files = Vec::new();
     if node.is_server() {
-        let (control_plane, its_files) = control_plane::components(node);
+        let (control_plane, its_files) = control_plane::components(spec, node);
         components.extend(control_plane);
         files.extend(its_files);
     }
     if !spec.control_plane_only {
-        let (worker, its_files) = worker::components(node, &spec.runtime, cgroup_root);
+        let (worker, its_files) = worker::components(spec, node, cgroup_root);
         components.extend(worker);
         files.extend(its_files);
     }
@@ -104,6 +104,13 @@ pub fn write_node(
     write_json(&folder.plan(), &plan)
 }
 
+/// Flags of the user's, as k3s takes them: without the dashes, or with them.
+pub fn flags(arguments: &[String]) -> impl Iterator<Item = String> {
+    arguments
+        .iter()
+        .map(|argument| format!("--{}", argument.trim_start_matches('-')))
+}
+
 fn config(name: &str) -> String {
     format!("{CONFIG}/{name}")
 }
@@ -119,15 +126,22 @@ fn pki_folder() -> &'static Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::ExtraArguments;
 
     fn write(node: &NodeSpec, control_plane_only: bool) -> (tempfile::TempDir, NodePlan) {
         let folder = tempfile::tempdir().unwrap();
         let spec = ClusterSpec {
             name: "t".parse().unwrap(),
-            nodes: vec![NodeSpec::server(), node.clone()],
+            nodes: vec![NodeSpec::server(1), node.clone()],
             control_plane_only,
             runtime: "/runtime".into(),
             api_port: None,
+            registry: None,
+            name_server: None,
+            arguments: ExtraArguments {
+                kubelet: vec!["max-pods=7".to_owned()],
+                api_server: vec!["--v=4".to_owned()],
+            },
             complete: false,
         };
         let state = crate::state::Folder::new(folder.path(), spec.name.clone()).node(&node.name);
@@ -145,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_server_runs_the_control_plane_and_pods() {
-        let (_folder, plan) = write(&NodeSpec::server(), false);
+        let (_folder, plan) = write(&NodeSpec::server(1), false);
         let expected = [
             "etcd",
             "kube-apiserver",
@@ -164,12 +178,23 @@ mod tests {
             names(&write(&NodeSpec::agent(1), false).1),
             ["containerd", "kubelet", "kube-proxy"]
         );
-        assert_eq!(names(&write(&NodeSpec::server(), true).1).len(), 4);
+        assert_eq!(names(&write(&NodeSpec::server(1), true).1).len(), 4);
+    }
+
+    #[test]
+    fn further_arguments_come_last_with_or_without_dashes() {
+        let (_folder, plan) = write(&NodeSpec::server(1), false);
+        let last = |name: &str| {
+            let component = plan.components.iter().find(|one| one.name == name);
+            component.unwrap().arguments.last().unwrap().as_str()
+        };
+        assert_eq!(last("kubelet"), "--max-pods=7");
+        assert_eq!(last("kube-apiserver"), "--v=4");
     }
 
     #[test]
     fn no_command_line_names_the_machines_own_folders() {
-        let (folder, plan) = write(&NodeSpec::server(), false);
+        let (folder, plan) = write(&NodeSpec::server(1), false);
         for component in &plan.components {
             for argument in &component.arguments {
                 assert!(

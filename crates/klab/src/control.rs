@@ -1,9 +1,11 @@
 //! What klab's commands do, each in its file.
 
+mod addons;
 pub mod down;
 pub mod load;
 pub mod logs;
 pub mod nodes;
+pub mod restart;
 pub mod status;
 pub mod up;
 

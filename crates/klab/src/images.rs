@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ocipack::{Epoch, ImageSpec, Platform, read::Source};
+use ocipack::{Compression, Epoch, ImageSpec, Platform, read::Source};
 
 use crate::{
     error::{Context, Error, Result},
@@ -15,8 +15,10 @@ use crate::{
 
 /// The sandbox image's name; containerd is told it.
 pub const PAUSE_NAME: &str = "klab.local/pause:1";
-/// Nobody: a pause process needs no rights.
-const PAUSE_USER: &str = "65535:65535";
+/// The name server's image.
+pub const NAME_SERVER_NAME: &str = "klab.local/coredns:1";
+/// Nobody: neither needs any rights.
+const USER: &str = "65535:65535";
 
 /// An archive in the cluster's folder.
 #[derive(Debug)]
@@ -34,24 +36,42 @@ pub struct Kept {
 /// # Errors
 /// When the program is missing or the disk refuses.
 pub fn keep_pause(folder: &Folder, runtime: &Path) -> Result<()> {
-    private_dir(&folder.images())?;
+    let archive = folder.images().join("pause.tar");
+    pack(PAUSE_NAME, &runtime.join("pause"), &archive)
+}
+
+/// Packs the name server, which runs on servers only.
+///
+/// # Errors
+/// When the program is missing or the disk refuses.
+pub fn keep_name_server(folder: &Folder, program: &Path) -> Result<()> {
+    let archive = folder.server_images().join("coredns.tar");
+    pack(NAME_SERVER_NAME, program, &archive)
+}
+
+fn pack(name: &str, program: &Path, archive: &Path) -> Result<()> {
+    if let Some(folder) = archive.parent() {
+        private_dir(folder)?;
+    }
     let platform = match std::env::consts::ARCH {
         "aarch64" => Platform::linux_arm64(),
         _ => Platform::linux_amd64(),
     };
+    let refuse = |error: &dyn std::fmt::Display| Error::Image(format!("{name}: {error}"));
+    let compression: Compression = "none".parse().map_err(|error| refuse(&error))?;
     let spec = ImageSpec {
-        name: Some(PAUSE_NAME.to_owned()),
-        binary: [(platform, runtime.join("pause"))].into(),
-        user: Some(PAUSE_USER.to_owned()),
+        name: Some(name.to_owned()),
+        binary: [(platform, program.to_owned())].into(),
+        user: Some(USER.to_owned()),
+        // It goes nowhere but into the next process.
+        compression,
         epoch: Epoch::default(),
         ..ImageSpec::default()
     };
-    let packed = spec
-        .build()
-        .map_err(|error| Error::Image(error.to_string()))?;
+    let packed = spec.build().map_err(|error| refuse(&error))?;
     packed
-        .write_archive(&folder.images().join("pause.tar"))
-        .map_err(|error| Error::Image(error.to_string()))
+        .write_archive(archive)
+        .map_err(|error| refuse(&error))
 }
 
 /// Checks every byte of an archive, and copies it into the cluster's folder.

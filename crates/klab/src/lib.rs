@@ -13,14 +13,17 @@
 //! 4. [`net`] starts the switch; [`node`] launches every node's PID 1.
 //! 5. [`images`] and [`control::load`] fill the nodes' containerd.
 //! 6. [`api`] waits until the nodes are Ready.
-//! 7. [`control`] does what is asked of the cluster, until nothing is left of
+//! 7. [`cloud`] gives Services addresses on the loopback, and claims volumes.
+//! 8. [`control`] does what is asked of the cluster, until nothing is left of
 //!    it; [`process`] and [`cgroup`] know what belongs to it.
 
 pub mod api;
 pub mod cgroup;
 mod child;
+pub mod cloud;
 pub mod components;
 pub mod control;
+pub mod doctor;
 mod error;
 pub mod images;
 pub mod kubeconfig;

@@ -4,6 +4,9 @@
 pub mod cable;
 pub mod forward;
 pub mod link;
+pub mod registry;
+pub mod slow;
+pub(crate) mod supervise;
 pub mod switch;
 
 /// The role of the switch's process among the cluster's members.

@@ -18,7 +18,7 @@ use rcgen::{
 
 use crate::{
     error::{Context, Result},
-    spec::{API_SERVICE, NodeSpec},
+    spec::{API_SERVICE, NodeSpec, SWITCH},
     state::{Folder, private_dir, write_private},
 };
 
@@ -33,6 +33,8 @@ pub const CLUSTER: &str = "ca";
 pub const ETCD: &str = "etcd-ca";
 /// The authority behind the API server's aggregation layer.
 pub const FRONT_PROXY: &str = "front-proxy-ca";
+/// The key pair that signs the tokens of service accounts.
+const SERVICE_ACCOUNT: &str = "service-account";
 
 /// A certificate with its key, both in PEM.
 #[derive(Clone)]
@@ -185,6 +187,8 @@ pub struct Authorities {
     pub etcd: Authority,
     /// For the aggregation layer.
     pub front_proxy: Authority,
+    /// The keys for service accounts' tokens: what one server signs, the others believe.
+    tokens: (String, String),
 }
 
 impl Authorities {
@@ -199,10 +203,14 @@ impl Authorities {
             authority.pair.save(&folder.pki(), file)?;
             Ok::<_, crate::Error>(authority)
         };
+        let keys = KeyPair::generate()?;
+        let tokens = (keys.serialize_pem(), keys.public_key_pem());
+        save_tokens(&tokens, &folder.pki())?;
         Ok(Self {
             cluster: make(CLUSTER, "klab")?,
             etcd: make(ETCD, "klab-etcd")?,
             front_proxy: make(FRONT_PROXY, "klab-front-proxy")?,
+            tokens,
         })
     }
 
@@ -216,10 +224,15 @@ impl Authorities {
                 pair: Pair::load(&folder.pki(), file)?,
             })
         };
+        let key = |suffix: &str| {
+            let path = folder.pki().join(format!("{SERVICE_ACCOUNT}.{suffix}"));
+            fs::read_to_string(&path).file("cannot read", path)
+        };
         Ok(Self {
             cluster: load(CLUSTER)?,
             etcd: load(ETCD)?,
             front_proxy: load(FRONT_PROXY)?,
+            tokens: (key("key")?, key("pub")?),
         })
     }
 
@@ -265,7 +278,8 @@ impl Authorities {
             "kubernetes.default.svc.cluster.local",
             &server.name,
         ];
-        let addresses = [Ipv4Addr::LOCALHOST, API_SERVICE, server.ip()];
+        // The switch passes connections on to whichever server answers.
+        let addresses = [Ipv4Addr::LOCALHOST, API_SERVICE, SWITCH, server.ip()];
         let api = Subject {
             common_name: "kube-apiserver",
             organization: None,
@@ -277,7 +291,8 @@ impl Authorities {
             common_name: "etcd",
             organization: None,
             names: &["localhost"],
-            addresses: &[Ipv4Addr::LOCALHOST],
+            // To its peers, it is a client as well.
+            addresses: &[Ipv4Addr::LOCALHOST, server.ip()],
         };
         self.etcd.issue(&etcd)?.save(pki, "etcd")?;
 
@@ -302,9 +317,7 @@ impl Authorities {
         )?;
         issue(&self.cluster, "scheduler", "system:kube-scheduler", None)?;
 
-        let tokens = KeyPair::generate()?;
-        write_private(&pki.join("service-account.key"), tokens.serialize_pem())?;
-        write_private(&pki.join("service-account.pub"), tokens.public_key_pem())
+        save_tokens(&self.tokens, pki)
     }
 
     /// A new certificate of the cluster's administrator.
@@ -315,6 +328,11 @@ impl Authorities {
         self.cluster
             .issue(&Subject::client("klab-admin", Some("system:masters")))
     }
+}
+
+fn save_tokens((key, public): &(String, String), pki: &Path) -> Result<()> {
+    write_private(&pki.join(format!("{SERVICE_ACCOUNT}.key")), key)?;
+    write_private(&pki.join(format!("{SERVICE_ACCOUNT}.pub")), public)
 }
 
 #[cfg(test)]
@@ -331,8 +349,10 @@ mod tests {
         // Loaded again, as `node add` does.
         let authorities = Authorities::load(&folder).unwrap();
         let pki = dir.path().join("server");
-        authorities.equip_server(&NodeSpec::server(), &pki).unwrap();
-        authorities.equip_node(&NodeSpec::server(), &pki).unwrap();
+        authorities
+            .equip_server(&NodeSpec::server(1), &pki)
+            .unwrap();
+        authorities.equip_node(&NodeSpec::server(1), &pki).unwrap();
 
         let verify = |ca: &str, cert: &str, extra: &[&str]| {
             let out = Command::new("openssl")

@@ -4,10 +4,7 @@
 mod build;
 mod recipe;
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::{env, fmt, fs, path::PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -15,41 +12,105 @@ use crate::{
     error::{Context, Error, Result},
     progress::Progress,
 };
-use recipe::{LINKS, MODULES};
+use recipe::{CLUSTER, DNS, LINKS, Module, REGISTRY};
 
 /// The environment variable that names a folder of ready-made programs.
 pub const RUNTIME_VARIABLE: &str = "KLAB_RUNTIME";
 
-/// Every program that a complete runtime has, by the name that it is started under.
-pub fn programs() -> impl Iterator<Item = &'static str> {
-    let linked = |program: &&str| LINKS.iter().any(|(_, target)| target == program);
-    MODULES
-        .iter()
-        .flat_map(|module| module.programs)
-        .filter(move |program| !linked(program))
-        .chain(LINKS.iter().map(|(name, _)| name))
-        .copied()
+/// Programs that are built together, once they are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// What every cluster runs, and kubectl.
+    Cluster,
+    /// The registry of `up --registry`.
+    Registry,
+    /// The name server of clusters that run pods.
+    Dns,
 }
 
-/// The folder of the programs, which need not be there: `KLAB_RUNTIME`, or
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 3] = [Self::Cluster, Self::Registry, Self::Dns];
+
+    /// The programs that it has when it is complete, by the names that they are started under.
+    pub fn programs(self) -> impl Iterator<Item = &'static str> {
+        let linked = move |program: &&str| self.links().iter().any(|(_, to)| to == program);
+        self.modules()
+            .iter()
+            .flat_map(|module| module.programs)
+            .filter(move |program| !linked(program))
+            .chain(self.links().iter().map(|(name, _)| name))
+            .copied()
+    }
+
+    fn modules(self) -> &'static [Module] {
+        match self {
+            Self::Cluster => CLUSTER,
+            Self::Registry => REGISTRY,
+            Self::Dns => DNS,
+        }
+    }
+
+    fn links(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Cluster => LINKS,
+            Self::Registry | Self::Dns => &[],
+        }
+    }
+
+    /// The beginning of its folder's name in the cache.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Cluster => "runtime-",
+            Self::Registry => "registry-",
+            Self::Dns => "coredns-",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cluster => "cluster",
+            Self::Registry => "registry",
+            Self::Dns => "name server",
+        })
+    }
+}
+
+/// The folder of a part's programs, which need not be there: `KLAB_RUNTIME`, or
 /// one in the cache.
 ///
 /// # Errors
-/// When neither HOME nor a cache folder is known, or there is no Go.
-pub fn folder() -> Result<PathBuf> {
+/// When neither HOME nor a cache folder is known.
+pub fn folder(part: Part) -> Result<PathBuf> {
     if let Some(given) = env::var_os(RUNTIME_VARIABLE) {
         return Ok(PathBuf::from(given));
     }
-    Ok(cache()?.join(format!("runtime-{}", key())).join("bin"))
+    let name = format!("{}{}", part.prefix(), key(part));
+    Ok(cache()?.join(name).join("bin"))
 }
 
-/// The folder of the programs, building them first where they are missing.
+/// The folder of a part's programs if they are there, and nothing if they can be built.
+///
+/// # Errors
+/// When they are missing, and something to build them with is, too.
+pub fn built(part: Part) -> Result<Option<PathBuf>> {
+    let folder = folder(part)?;
+    if part.programs().all(|program| folder.join(program).exists()) {
+        return Ok(Some(folder));
+    }
+    build::check_tools(part).map(|()| None)
+}
+
+/// The folder of a part's programs, building them first where they are missing.
 ///
 /// # Errors
 /// When something to build with is missing, or a build fails.
-pub fn ensure(progress: &Progress) -> Result<PathBuf> {
-    let folder = folder()?;
-    let missing: Vec<_> = programs()
+pub fn ensure(part: Part, progress: &Progress) -> Result<PathBuf> {
+    let folder = folder(part)?;
+    let missing: Vec<_> = part
+        .programs()
         .filter(|program| !folder.join(program).exists())
         .collect();
     if missing.is_empty() {
@@ -62,7 +123,7 @@ pub fn ensure(progress: &Progress) -> Result<PathBuf> {
             missing.join(", ")
         )));
     }
-    build::build(&folder, progress)?;
+    build::build(part, &folder, progress)?;
     Ok(folder)
 }
 
@@ -81,14 +142,14 @@ fn cache() -> Result<PathBuf> {
 }
 
 /// Changes with every source, pin, flag and target.
-fn key() -> String {
+fn key(part: Part) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
         hash.update(text.len().to_le_bytes());
         hash.update(text.as_bytes());
     };
     add(env::consts::ARCH);
-    for module in MODULES {
+    for module in part.modules() {
         add(module.name);
         module.files.iter().for_each(|(name, content)| {
             add(name);
@@ -109,17 +170,21 @@ fn key() -> String {
     )
 }
 
-/// Removes runtimes of other versions from the cache, and builds that were cut off.
+/// Removes programs of other versions from the cache, and builds that were cut off.
 ///
 /// # Errors
 /// When the cache cannot be read.
-pub fn clean(keep: &Path) -> Result<Vec<PathBuf>> {
+pub fn clean() -> Result<Vec<PathBuf>> {
     let cache = cache()?;
     let mut removed = Vec::new();
     for entry in fs::read_dir(&cache).file("cannot list", &cache)?.flatten() {
-        let path = entry.path();
-        let ours = entry.file_name().to_string_lossy().starts_with("runtime-");
-        if ours && !keep.starts_with(&path) {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let old = |part: Part| {
+            name.strip_prefix(part.prefix())
+                .is_some_and(|version| version != key(part))
+        };
+        if Part::ALL.into_iter().any(old) {
             fs::remove_dir_all(&path).file("cannot remove", &path)?;
             removed.push(path);
         }

@@ -23,10 +23,17 @@ pub const SERVICE_NET: &str = "10.96.0.0/16";
 pub const API_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
 /// Where the API server listens inside the cluster.
 pub const API_PORT: u16 = 6443;
-/// The node that runs the control plane (and pods).
+/// The `ClusterIP` of the cluster's name server.
+pub const DNS_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
+/// Where the registry listens, at the switch's address.
+pub const REGISTRY_PORT: u16 = 5000;
+/// The first node that runs the control plane (and pods).
 pub const SERVER: &str = "server";
-/// Node addresses end in 10 + index; the network holds this many nodes.
+/// The network holds this many nodes.
 pub const MAX_NODES: u8 = 100;
+
+/// etcd's quorum of five survives two losses; more would only make it slower.
+pub const MAX_SERVERS: u8 = 5;
 
 /// A name that klab refuses, and why.
 #[derive(Debug, thiserror::Error)]
@@ -96,22 +103,28 @@ fn check_label(what: &'static str, name: &str, max: usize) -> Result<(), Invalid
     }
 }
 
-/// One node: its name and the number that its addresses are made of.
+/// One node: its name and the number that its addresses are made of: they end in 10 + index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSpec {
-    /// `server`, `agent1`, `agent2`, …
+    /// `server`, `server2`, …, `agent1`, `agent2`, …
     pub name: String,
-    /// 0 for the server, N for agentN.
+    /// 0 for the server, [`MAX_NODES`] + N for serverN, N for agentN.
     pub index: u8,
 }
 
 impl NodeSpec {
-    /// The control plane's node.
+    /// The `number`-th node of the control plane, counted from 1.
     #[must_use]
-    pub fn server() -> Self {
+    pub fn server(number: u8) -> Self {
+        if number == 1 {
+            return Self {
+                name: SERVER.to_owned(),
+                index: 0,
+            };
+        }
         Self {
-            name: SERVER.to_owned(),
-            index: 0,
+            name: format!("{SERVER}{number}"),
+            index: MAX_NODES + number,
         }
     }
 
@@ -127,7 +140,7 @@ impl NodeSpec {
     /// Whether this node runs the control plane.
     #[must_use]
     pub fn is_server(&self) -> bool {
-        self.index == 0
+        self.index == 0 || self.index > MAX_NODES
     }
 
     /// The node's address on the node network.
@@ -161,19 +174,59 @@ impl NodeSpec {
 pub struct ClusterSpec {
     /// The cluster's name.
     pub name: ClusterName,
-    /// The server first, then the agents in the order they were added.
+    /// The servers first, then the agents in the order they were added.
     pub nodes: Vec<NodeSpec>,
     /// Only etcd, API server, controller manager and scheduler: nothing that runs pods.
     pub control_plane_only: bool,
     /// The folder of the components' binaries.
     pub runtime: std::path::PathBuf,
-    /// The forwarder's port on 127.0.0.1, once it listens.
+    /// The API server's port on 127.0.0.1: the one asked for, and once it listens the one it has.
     pub api_port: Option<u16>,
+    /// The registry, if there is one.
+    pub registry: Option<Registry>,
+    /// The program that resolves names of Services, if there is one.
+    pub name_server: Option<std::path::PathBuf>,
+    /// What components are told besides.
+    pub arguments: ExtraArguments,
     /// Whether `up` has finished.
     pub complete: bool,
 }
 
+/// A registry of the cluster's own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Registry {
+    /// Its port on 127.0.0.1: the one asked for, and once it listens the one it has.
+    pub port: Option<u16>,
+    /// Its program.
+    pub program: std::path::PathBuf,
+}
+
+/// Further flags of components, as in `max-pods=20`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ExtraArguments {
+    /// Of every kubelet.
+    pub kubelet: Vec<String>,
+    /// Of every API server.
+    pub api_server: Vec<String>,
+}
+
 impl ClusterSpec {
+    /// The nodes that run the control plane.
+    pub fn servers(&self) -> impl Iterator<Item = &NodeSpec> {
+        self.nodes.iter().filter(|node| node.is_server())
+    }
+
+    /// Where this node's components reach an API server. Agents of several
+    /// servers go through the switch, which finds one that answers.
+    #[must_use]
+    pub fn api_address(&self, node: &NodeSpec) -> Ipv4Addr {
+        match self.servers().collect::<Vec<_>>().as_slice() {
+            _ if node.is_server() => node.ip(),
+            [only] => only.ip(),
+            _ => SWITCH,
+        }
+    }
+
     /// The node called `name`.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&NodeSpec> {
@@ -206,12 +259,8 @@ mod tests {
     #[test]
     fn every_node_has_addresses_of_its_own() {
         let mut seen = std::collections::HashSet::new();
-        for index in 0..MAX_NODES {
-            let node = if index == 0 {
-                NodeSpec::server()
-            } else {
-                NodeSpec::agent(index)
-            };
+        let servers = (1..=MAX_SERVERS).map(NodeSpec::server);
+        for node in servers.chain((1..MAX_NODES).map(NodeSpec::agent)) {
             assert!(seen.insert(node.ip().to_string()));
             assert!(seen.insert(node.pod_cidr()));
             assert!(seen.insert(format!("{:?}", node.mac())));
@@ -223,12 +272,16 @@ mod tests {
     fn a_removed_agents_number_is_used_again() {
         let spec = ClusterSpec {
             name: "t".parse().unwrap(),
-            nodes: vec![NodeSpec::server(), NodeSpec::agent(2)],
+            nodes: vec![NodeSpec::server(1), NodeSpec::agent(2)],
             control_plane_only: false,
             runtime: "/".into(),
             api_port: None,
+            registry: None,
+            name_server: None,
+            arguments: ExtraArguments::default(),
             complete: true,
         };
         assert_eq!(spec.next_agent(), Some(NodeSpec::agent(1)));
+        assert_eq!(spec.api_address(&NodeSpec::agent(2)), spec.nodes[0].ip());
     }
 }

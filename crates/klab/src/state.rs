@@ -4,9 +4,11 @@
 //! /var/lib/klab/NAME/          0700
 //!   cluster.json               the spec
 //!   kubeconfig                 admin access through 127.0.0.1
-//!   switch.log
+//!   switch.log, cloud.log
+//!   registry/, registry.log    with --registry: what was pushed
 //!   pki/                       the authorities' keys and the admin's
 //!   images/                    archives every node gets, by digest
+//!   images/servers/            and those that only servers get
 //!   nodes/NODE/node.json       what the node's PID 1 starts
 //!   nodes/NODE/lib             the node's /var/lib
 //!   nodes/NODE/log             the node's /var/log
@@ -77,6 +79,24 @@ impl Folder {
         self.path().join("switch.log")
     }
 
+    /// What was pushed to the cluster's registry.
+    #[must_use]
+    pub fn registry(&self) -> PathBuf {
+        self.path().join("registry")
+    }
+
+    /// The registry's log.
+    #[must_use]
+    pub fn registry_log(&self) -> PathBuf {
+        self.path().join("registry.log")
+    }
+
+    /// What gives Services addresses and claims volumes logs here.
+    #[must_use]
+    pub fn cloud_log(&self) -> PathBuf {
+        self.path().join("cloud.log")
+    }
+
     /// Certificates and keys.
     #[must_use]
     pub fn pki(&self) -> PathBuf {
@@ -87,6 +107,12 @@ impl Folder {
     #[must_use]
     pub fn images(&self) -> PathBuf {
         self.path().join("images")
+    }
+
+    /// Archives that only servers import.
+    #[must_use]
+    pub fn server_images(&self) -> PathBuf {
+        self.images().join("servers")
     }
 
     /// What belongs to one node.

@@ -29,7 +29,7 @@ pub use cargo::{CargoError, annotations as cargo_annotations};
 pub use epoch::{Epoch, EpochError};
 pub use error::BuildError;
 pub(crate) use layer::header;
-pub(crate) use manifest::{index, name_of, named};
+pub(crate) use manifest::{index, manifest, name_of, named};
 pub use spec::{BaseSpec, ExtraFile, FileMode, ImageSpec};
 
 use crate::content::{Content, Section};

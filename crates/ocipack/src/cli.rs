@@ -1,24 +1,25 @@
 //! The command line: what each command takes, and how its outcome becomes an exit code.
 
+mod attach;
 mod build;
+mod describe;
 mod diff;
 mod inspect;
 mod progress;
+mod sign;
 mod transfer;
 mod unpack;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use ocipack::Reference;
 use ocipack::load::{LoadError, Runtime, load};
 use ocipack::read::{Problem, Source};
 use ocipack::registry::Registry;
 use ocipack::transfer::Location;
-
-use progress::Telling;
 
 /// The image is not what it says.
 const MISMATCH: u8 = 1;
@@ -34,8 +35,10 @@ const ERROR: u8 = 2;
         ocipack build --binary linux/amd64=target/server --name web:1 --port 5000 -o web.tar\n  \
         ocipack verify web.tar && ocipack inspect web.tar -o json\n  \
         ocipack push web.tar ghcr.io/me/web:1 ghcr.io/me/web:latest\n  \
+        ocipack sign ghcr.io/me/web:1 --key cosign.key\n  \
+        ocipack verify ghcr.io/me/web:1 --key cosign.pub\n  \
         ocipack load web.tar --containerd /run/k3s/containerd/containerd.sock\n\n\
-        Exit: 0 done, 1 the image is not what it says (verify, load) \
+        Exit: 0 done, 1 the image is not what it says or not signed (verify, load) \
         or images differ (diff), 2 error."
 )]
 struct Cli {
@@ -62,8 +65,20 @@ enum Command {
         #[command(flatten)]
         output: Output,
     },
-    /// Check every size, digest, media type and entry of an image
-    Verify(VerifyArgs),
+    /// Check every size, digest, media type and entry of an image, or its signatures
+    Verify(verify::VerifyArgs),
+    /// Sign an image in a registry, or a statement about it, with a cosign key
+    Sign(sign::SignArgs),
+    /// Make a key pair as cosign's, PREFIX.key and PREFIX.pub
+    GenerateKeyPair(sign::KeyArgs),
+    /// Say of which crates an image's programs are made, as an SBOM
+    Sbom(describe::SbomArgs),
+    /// Say how an image was built, as an in-toto statement with SLSA provenance
+    Provenance(describe::ProvenanceArgs),
+    /// Attach a file, such as an SBOM, to an image in a registry
+    Attach(attach::AttachArgs),
+    /// List what is attached to an image, or print it
+    Referrers(attach::ReferrersArgs),
     /// Say in what two images differ
     Diff(diff::DiffArgs),
     /// Unpack an image's files into a new directory
@@ -95,21 +110,6 @@ struct Anywhere {
     /// An OCI layout directory, an archive of one, or REPOSITORY:TAG or @DIGEST in a registry
     #[arg(value_name = "IMAGE")]
     image: Location,
-    #[command(flatten)]
-    registry: transfer::RegistryArgs,
-}
-
-#[derive(Args)]
-#[command(after_help = "Examples:\n  ocipack verify web.tar\n  \
-    ocipack verify web.tar --against ghcr.io/me/web:1")]
-struct VerifyArgs {
-    #[command(flatten)]
-    input: Input,
-    /// Fetch this image too and check that the registry holds the very same bytes
-    #[arg(long, value_name = "REF")]
-    against: Option<Reference>,
-    #[command(flatten)]
-    output: Output,
     #[command(flatten)]
     registry: transfer::RegistryArgs,
 }
@@ -174,7 +174,17 @@ pub(crate) fn run() -> ExitCode {
         Command::Copy(arguments) => transfer::copy(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Digest(input) => digest(&input),
         Command::Inspect { input, output } => inspect::run(&input, output.output),
-        Command::Verify(arguments) => verify(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::GenerateKeyPair(arguments) => {
+            sign::generate(&arguments).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Sbom(arguments) => describe::sbom(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Provenance(arguments) => {
+            describe::provenance(arguments).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Attach(arguments) => attach::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Referrers(arguments) => attach::list(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Unpack(arguments) => unpack::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Load(arguments) => run_load(arguments),
@@ -200,49 +210,6 @@ fn digest(input: &Anywhere) -> anyhow::Result<ExitCode> {
     };
     writeln!(io::stdout(), "{digest}")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn verify(arguments: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    let path = &arguments.input.image;
-    let source = Source::open(path)?;
-    let mut found = source.verify();
-    if let Some(reference) = &arguments.against
-        && found.is_ok()
-    {
-        let registry = Registry::new(arguments.registry.options())?;
-        let telling = Telling::new(false);
-        found = transfer::wait(registry.verify(&source, reference, &telling))??;
-    }
-    let both = match &arguments.against {
-        Some(reference) => format!("{}, {reference}", path.display()),
-        None => path.display().to_string(),
-    };
-    let mut stdout = io::stdout();
-    match arguments.output.output {
-        Format::Json => writeln!(stdout, "{}", serde_json::to_string_pretty(&found)?)?,
-        Format::Text if found.is_ok() => {
-            writeln!(
-                stdout,
-                "{both}: {} blobs of {} bytes are as they should be",
-                found.blobs, found.bytes
-            )?;
-        }
-        Format::Text => report(&mut stdout, &found.problems)?,
-    }
-    if found.is_ok() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let count = found.problems.len();
-    complain(&match &arguments.against {
-        Some(reference) => {
-            format!(
-                "{reference} is not {} ({count} found); push it again",
-                path.display()
-            )
-        }
-        None => format!("{both} is not what it says ({count} found); build or fetch it again"),
-    });
-    Ok(ExitCode::from(MISMATCH))
 }
 
 fn run_load(arguments: LoadArgs) -> anyhow::Result<ExitCode> {

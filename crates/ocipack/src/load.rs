@@ -1,6 +1,6 @@
 //! Handing an image to a container runtime through the runtime's own tool, once it is verified.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -77,12 +77,13 @@ pub enum LoadError {
     },
 }
 
-/// Verifies an image and loads it; returns what the tool said on stdout.
+/// Verifies an image and loads it; returns what the tool said on stdout. In containerd it gets
+/// its name and, for whoever deploys by digest, the same repository's name with the digest.
 ///
 /// # Errors
 /// The image is damaged, has no name, or the tool cannot be run or fails.
 pub fn load(source: &Source, runtime: &Runtime) -> Result<String, LoadError> {
-    source.digest()?;
+    let digest = source.digest()?;
     let found = source.verify();
     if !found.is_ok() {
         return Err(LoadError::Damaged {
@@ -90,15 +91,28 @@ pub fn load(source: &Source, runtime: &Runtime) -> Result<String, LoadError> {
             found,
         });
     }
-    if source.name()?.is_none() {
+    let Some(name) = source.name()? else {
         return Err(LoadError::NoName(source.path.clone()));
+    };
+    let mut said = if source.is_archive() {
+        runtime.import(&source.path)?
+    } else {
+        // The tools read archives only.
+        runtime.import(pack_layout(source, runtime)?.path())?
+    };
+    if matches!(runtime, Runtime::Containerd { .. }) {
+        let pinned = format!("{}@{digest}", repository(name));
+        // An image of today takes the place of one from an earlier load.
+        said += &runtime.ctr(&["tag", "--force", name, &pinned])?;
     }
-    if source.is_archive() {
-        return run(runtime, &source.path);
-    }
-    // The tools read archives only.
-    let archive = pack_layout(source, runtime)?;
-    run(runtime, archive.path())
+    Ok(said)
+}
+
+/// A name without its tag; a port is before the last slash.
+fn repository(name: &str) -> &str {
+    let start = name.rfind('/').unwrap_or(0);
+    let tag = name[start..].find(':').map(|colon| start + colon);
+    &name[..tag.unwrap_or(name.len())]
 }
 
 /// A temporary archive of a verified layout.
@@ -124,38 +138,48 @@ fn pack_layout(source: &Source, runtime: &Runtime) -> Result<tempfile::NamedTemp
     })
 }
 
-fn run(runtime: &Runtime, archive: &Path) -> Result<String, LoadError> {
-    let (tool, arguments): (PathBuf, Vec<OsString>) = match runtime {
-        Runtime::Containerd {
+impl Runtime {
+    fn import(&self, archive: &Path) -> Result<String, LoadError> {
+        match self {
+            Self::Containerd { .. } => self.ctr(&["import".as_ref(), archive.as_os_str()]),
+            Self::Docker => run(
+                Path::new("docker"),
+                vec!["load".into(), "-i".into(), archive.into()],
+            ),
+        }
+    }
+
+    /// Runs a command of `ctr images`.
+    fn ctr(&self, words: &[impl AsRef<OsStr>]) -> Result<String, LoadError> {
+        let Self::Containerd {
             socket,
             namespace,
             ctr,
-        } => (
-            ctr.clone(),
-            vec![
-                "-a".into(),
-                // ctr takes a relative path for the host of an address.
-                std::path::absolute(socket)
-                    .unwrap_or_else(|_| socket.clone())
-                    .into(),
-                "-n".into(),
-                namespace.into(),
-                "images".into(),
-                "import".into(),
-                archive.into(),
-            ],
-        ),
-        Runtime::Docker => (
-            "docker".into(),
-            vec!["load".into(), "-i".into(), archive.into()],
-        ),
-    };
-    let output = Command::new(&tool)
+        } = self
+        else {
+            return Ok(String::new());
+        };
+        // ctr takes a relative path for the host of an address.
+        let socket = std::path::absolute(socket).unwrap_or_else(|_| socket.clone());
+        let mut arguments: Vec<OsString> = vec![
+            "-a".into(),
+            socket.into(),
+            "-n".into(),
+            namespace.into(),
+            "images".into(),
+        ];
+        arguments.extend(words.iter().map(OsString::from));
+        run(ctr, arguments)
+    }
+}
+
+fn run(tool: &Path, arguments: Vec<OsString>) -> Result<String, LoadError> {
+    let output = Command::new(tool)
         .args(arguments)
         .stdin(Stdio::null())
         .output()
         .map_err(|source| LoadError::Start {
-            tool: tool.clone(),
+            tool: tool.to_owned(),
             source,
         })?;
     if output.status.success() {
@@ -170,8 +194,25 @@ fn run(runtime: &Runtime, archive: &Path) -> Result<String, LoadError> {
         .trim()
         .to_owned();
     Err(LoadError::Tool {
-        tool,
+        tool: tool.to_owned(),
         status: output.status,
         message,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_no_tag() {
+        for (name, without) in [
+            ("localhost:5000/web:1", "localhost:5000/web"),
+            ("docker.io/library/web:1", "docker.io/library/web"),
+            ("localhost:5000/web", "localhost:5000/web"),
+            ("web:1", "web"),
+        ] {
+            assert_eq!(repository(name), without);
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod download;
 mod error;
 mod http;
 mod manifest;
+mod referrers;
 mod retry;
 mod scheme;
 mod token;

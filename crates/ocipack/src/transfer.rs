@@ -5,8 +5,10 @@
 
 mod against;
 mod artifact;
+mod attach;
 mod inspect;
 mod origin;
+mod signature;
 mod target;
 
 use std::collections::BTreeMap;
@@ -16,12 +18,15 @@ use std::str::FromStr;
 use oci_spec::image::Digest;
 
 pub use artifact::Artifact;
+pub use attach::{Attachment, Referrer};
+pub use signature::{Form, Signatures, Signed};
 
 use crate::graph;
 use crate::platform::Platform;
 use crate::read::{ReadError, is_index};
 use crate::reference::Reference;
 use crate::registry::{Registry, RegistryError, Repository};
+use crate::sign::KeyError;
 use crate::write::WriteError;
 use origin::Origin;
 
@@ -75,6 +80,9 @@ pub enum TransferError {
         /// What is wrong with it.
         problem: String,
     },
+    /// It cannot be signed.
+    #[error("cannot sign: {0}")]
+    Sign(#[from] KeyError),
     /// There is no room or right for what is on its way.
     #[error("cannot keep a blob on its way in {}: {source}", path.display())]
     Scratch {

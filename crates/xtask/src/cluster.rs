@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::{
     repo::{Refusal, Repo},
@@ -72,6 +72,21 @@ impl Cluster {
     /// When klab fails.
     pub fn up(&self, runner: &Runner, nodes: u8) -> anyhow::Result<()> {
         runner.run(&mut self.klab(&["up", "--nodes", &nodes.to_string()]))
+    }
+
+    /// Starts it with a registry, and returns where that is.
+    ///
+    /// # Errors
+    /// When klab fails or names no registry.
+    pub fn up_with_registry(&self, runner: &Runner, nodes: u8) -> anyhow::Result<String> {
+        runner.run(&mut self.klab(&["up", "--registry", "--nodes", &nodes.to_string()]))?;
+        let status = runner.output(&mut self.klab(&["status", "--output", "json"]))?;
+        let status: serde_json::Value =
+            serde_json::from_str(&status).context("reading the status from klab")?;
+        let registry = status["registry"].as_str();
+        registry
+            .map(str::to_owned)
+            .context("klab names no registry")
     }
 
     /// Starts it without any node.

@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString, fs, path::PathBuf, process::Command};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::{
     cli,
@@ -29,8 +29,8 @@ const STAGES: &[Stage<Demo>] = &[
         run: Demo::up,
     },
     Stage {
-        name: "load image",
-        run: Demo::load,
+        name: "publish image",
+        run: Demo::publish,
     },
     Stage {
         name: "apply manifests",
@@ -55,6 +55,9 @@ struct Demo {
     started: bool,
     built: Option<(Runtime, Image)>,
     kubeconfig: Option<PathBuf>,
+    registry: Option<String>,
+    /// What is deployed: a repository and a digest, no tag that could move.
+    published: Option<String>,
 }
 
 /// `cargo xtask demo`
@@ -77,6 +80,8 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Demo) -> anyhow::Resul
         started: false,
         built: None,
         kubeconfig: None,
+        registry: None,
+        published: None,
     };
     let mut log = Log::default();
     let outcome = run_all(STAGES, &mut demo, &mut log);
@@ -121,20 +126,42 @@ impl Demo {
     fn up(&mut self) -> anyhow::Result<()> {
         // From here on something may exist, even when `up` fails half-way.
         self.started = true;
-        self.cluster.up(&self.runner, 2)?;
+        self.registry = Some(self.cluster.up_with_registry(&self.runner, 2)?);
         self.kubeconfig = Some(self.cluster.kubeconfig(&self.runner)?);
         Ok(())
     }
 
-    fn load(&mut self) -> anyhow::Result<()> {
-        let archive = &self.built()?.1.archive;
-        self.cluster.load(&self.runner, archive)
+    fn publish(&mut self) -> anyhow::Result<()> {
+        let registry = self
+            .registry
+            .as_ref()
+            .context("the cluster is up before it is used")?;
+        let image = &self.built()?.1;
+        let repository = format!("{registry}/hostname-server");
+        let mut push = Command::new(self.repo.tool("ocipack"));
+        push.arg("push").arg(&image.archive);
+        push.arg(format!("{repository}:{}", env!("CARGO_PKG_VERSION")));
+        let pushed = self.runner.output(&mut push)?;
+        if pushed != image.digest {
+            bail!(
+                "{} was built, but {pushed} was pushed to {repository}",
+                image.digest
+            );
+        }
+        let published = format!("{repository}@{pushed}");
+        say(&format!("    {published}"));
+        self.published = Some(published);
+        Ok(())
     }
 
     fn apply(&mut self) -> anyhow::Result<()> {
         let namespace = self.repo.root.join("crates/xtask/demo/namespace.yaml");
         let manifests = self.repo.root.join("manifests");
-        let image = format!("hostname-server={}", self.built()?.1.reference);
+        let published = self
+            .published
+            .as_ref()
+            .context("the image is published before it is deployed")?;
+        let image = format!("hostname-server={published}");
         self.runner
             .run(self.client("kapply")?.args(["apply", "-f"]).arg(namespace))?;
         let mut apply = self.client("kapply")?;

@@ -8,7 +8,7 @@ mod packages;
 mod programs;
 mod runtime;
 
-pub use cargo_tools::{CargoTool, DENY, NEXTEST, cache};
+pub use cargo_tools::{AUDITABLE, CargoTool, DENY, NEXTEST, cache};
 pub use runtime::Runtime;
 
 use anyhow::Context;
@@ -25,7 +25,7 @@ use crate::{
 pub enum Phase {
     /// Debian packages that the runtime's build and the nodes need
     Packages,
-    /// cargo-nextest and cargo-deny, for `test`
+    /// cargo-nextest, cargo-deny and cargo-auditable, for `test` and `image`
     Tools,
     /// The cluster's components, built from their Go modules
     Runtime,

@@ -10,13 +10,20 @@ use super::{Place, config, list};
 
 /// A policy that sets a label of every `ConfigMap` in one namespace.
 fn stamping_policy(place: &Place, value: &str) -> [Value; 2] {
+    policy(
+        place,
+        &format!("Object{{metadata: Object.metadata{{labels: {{\"stamp\": \"{value}\"}}}}}}"),
+    )
+}
+
+/// A policy that merges this into every `ConfigMap` in one namespace.
+fn policy(place: &Place, expression: &str) -> [Value; 2] {
     let namespace = &place.namespace.name;
     let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1beta1", "kind": "MutatingAdmissionPolicy",
         "metadata": {"name": namespace}, "spec": {
             "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}]},
             "reinvocationPolicy": "Never",
-            "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression":
-                format!("Object{{metadata: Object.metadata{{labels: {{\"stamp\": \"{value}\"}}}}}}")}}]}});
+            "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}]}});
     let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1beta1", "kind": "MutatingAdmissionPolicyBinding",
         "metadata": {"name": namespace}, "spec": {"policyName": namespace, "matchResources": {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}}});
@@ -68,6 +75,28 @@ fn what_a_policy_adds_is_no_change_until_the_policy_changes() {
         "two"
     );
 
+    let kinds = "mutatingadmissionpolicies,mutatingadmissionpolicybindings";
+    place.kubectl(&["delete", kinds, &place.namespace.name], "");
+}
+
+#[test]
+fn what_a_policy_overwrites_is_no_change_for_ever() {
+    let place = Place::new("overwrites");
+    let objects = policy(&place, "Object{data: {\"k\": \"of the policy\"}}");
+    place.kubectl(&["apply", "-f", "-"], &list(&objects));
+    let probe = config("probe", &json!({"k": "ours"}));
+    Shared::eventually("the policy is in force", Duration::from_mins(1), || {
+        let words = ["create", "--dry-run=server", "-o", "json", "-f", "-"];
+        let made: Value =
+            serde_json::from_str(&place.kubectl(&words, &probe.to_string()).stdout).ok()?;
+        (made["data"]["k"] == "of the policy").then_some(())
+    });
+    let object = config("c", &json!({"k": "ours"}));
+    place.apply(std::slice::from_ref(&object), &[]).exits(0);
+    assert_eq!(place.get(&["configmap", "c"])["data"]["k"], "of the policy");
+    // Nothing that is sent would change it, whatever the manifest says.
+    let again = place.apply(std::slice::from_ref(&object), &[]).exits(0);
+    assert!(again.stdout.contains("1 object: 1 unchanged"), "{again}");
     let kinds = "mutatingadmissionpolicies,mutatingadmissionpolicybindings";
     place.kubectl(&["delete", kinds, &place.namespace.name], "");
 }

@@ -6,7 +6,7 @@ use super::{
     Results,
     exit::{self, Exit},
     input::Prepared,
-    output, plan, preflight,
+    output, plan,
     pruning::{self, HandOver, Pruned},
     signal,
     wait::Waiting,
@@ -18,8 +18,7 @@ use crate::{
     delete::DeleteOptions,
     error::Error,
     interrupt::Interrupt,
-    plan::{Action, Blocked, Check, Plan, Proof, Step, file::PlanFile, is_named},
-    preflight::Needs,
+    plan::{Action, Blocked, Check, Plan, Proof, Step, file::PlanFile},
     problem::{Problem, Problems},
     report::{self, json, text},
     resolve::Target,
@@ -40,9 +39,6 @@ pub(super) struct ApplyCommand {
     /// Ask the server what would happen, and change nothing
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
     dry_run: Option<String>,
-    /// Ask first whether every permission is there; if not, name those that are missing
-    #[arg(long)]
-    preflight: bool,
     /// Wait until everything that was applied is ready
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
@@ -62,11 +58,7 @@ impl ApplyCommand {
             return Ok(Exit::Interrupted);
         };
         let waiting = self.waiting(&opened.prepared).await?;
-        if self.preflight
-            && !self
-                .is_permitted(&opened.prepared, opened.set.as_ref())
-                .await?
-        {
+        if !self.work.is_permitted(&opened, self.wait).await? {
             return Ok(Exit::Error);
         }
         let check = if self.dry_run.is_some() || stored.is_some() {
@@ -232,32 +224,6 @@ impl ApplyCommand {
         };
         let output = self.output;
         pruning::prune(set, prepared, plan, tooling, &options, output, interrupt).await
-    }
-
-    async fn is_permitted(
-        &self,
-        prepared: &Prepared,
-        set: Option<&ApplySet>,
-    ) -> Result<bool, Error> {
-        let targets = &prepared.targets;
-        let mut needs = Needs::default();
-        needs.apply(targets);
-        if let Some(set) = set {
-            needs.parent(set.parent());
-        }
-        if self.work.set.prune {
-            needs.prune(targets);
-        }
-        let anew = self.work.planning.options(Check::Updates).recreate;
-        let anew = targets
-            .iter()
-            .filter(|target| is_named(&target.object, &anew));
-        needs.delete(&anew.cloned().collect::<Vec<_>>());
-        if self.wait {
-            let waiting = targets.iter().filter(|target| wait::is_waited_for(target));
-            needs.wait(&waiting.cloned().collect::<Vec<_>>());
-        }
-        preflight::is_permitted(&prepared.cluster, &needs).await
     }
 
     /// How to wait, if that is asked for; made before anything changes.

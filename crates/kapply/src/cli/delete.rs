@@ -6,7 +6,7 @@ use super::{
     Results,
     exit::{self, Exit},
     input::{Input, Prepared},
-    output, pruning, signal,
+    output, preflight, pruning, signal,
 };
 use crate::{
     connect::ConnectOptions,
@@ -14,7 +14,9 @@ use crate::{
     discover::discover,
     error::Error,
     interrupt::Interrupt,
-    live, report,
+    live,
+    preflight::Needs,
+    report,
     set::{
         Access, Allow, AllowPrune, ApplySet, OpenOptions, SetRef,
         dissolve::{self, Dissolution},
@@ -32,6 +34,8 @@ in peace is waited for before what it needs goes. With --applyset, members that 
 annotated kapply.dev/prune: disabled stay, and the set with them.";
 
 /// Flags of `kapply delete`.
+// Each is a flag of its own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("filename", |arg| arg.required_unless_present("applyset").conflicts_with("applyset")),
@@ -64,6 +68,9 @@ pub(super) struct DeleteCommand {
     /// Ask the server what would happen, and change nothing
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
     dry_run: Option<String>,
+    /// Ask first whether every permission is there; if not, name those that are missing
+    #[arg(long)]
+    preflight: bool,
     /// Wait until everything is gone
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
     wait: bool,
@@ -81,9 +88,12 @@ pub(super) struct DeleteCommand {
 impl DeleteCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         let interrupt = signal::install();
-        let (victims, fates) = match &self.applyset {
+        let ended = match &self.applyset {
             Some(reference) => self.set(reference, connect, &interrupt).await?,
             None => self.objects(connect, &interrupt).await?,
+        };
+        let Some((victims, fates)) = ended else {
+            return Ok(Exit::Error);
         };
         if self.output == Results::Json {
             output::answer(&format!("{:#}", report::set::deleted(&victims, &fates)));
@@ -98,15 +108,19 @@ impl DeleteCommand {
         Ok(exit::deleted(&fates, interrupt.is_set()))
     }
 
-    /// Deletes the objects of the manifests.
+    /// Deletes the objects of the manifests; `None` if permissions are missing.
     async fn objects(
         &self,
         connect: &ConnectOptions,
         interrupt: &Interrupt,
-    ) -> Result<(Vec<Victim>, Vec<Fate>), Error> {
+    ) -> Result<Option<(Vec<Victim>, Vec<Fate>)>, Error> {
         let Prepared {
             cluster, targets, ..
         } = self.input.prepared(connect, false).await?;
+        let mut needs = Needs::default();
+        if self.preflight && !preflight::is_permitted(&cluster, needs.delete(&targets)).await? {
+            return Ok(None);
+        }
         let mut found = HashMap::new();
         live::read(&cluster, &targets, self.concurrency.get(), |index, live| {
             found.insert(index, live);
@@ -155,16 +169,17 @@ impl DeleteCommand {
             victims.push(victim);
             fates.push(fate);
         }
-        Ok((victims, fates))
+        Ok(Some((victims, fates)))
     }
 
-    /// Deletes the members of a set and then its parent, or lets the members go.
+    /// Deletes the members of a set and then its parent, or lets the members
+    /// go; `None` if permissions are missing.
     async fn set(
         &self,
         reference: &SetRef,
         connect: &ConnectOptions,
         interrupt: &Interrupt,
-    ) -> Result<(Vec<Victim>, Vec<Fate>), Error> {
+    ) -> Result<Option<(Vec<Victim>, Vec<Fate>)>, Error> {
         let cluster = crate::connect::connect(connect).await?;
         let catalog = discover(&cluster).await?;
         let options = OpenOptions {
@@ -178,6 +193,16 @@ impl DeleteCommand {
         let mut set = ApplySet::open(&cluster, &catalog, reference, &options).await?;
         for note in set.notes() {
             output::line(&format!("note: {note}"));
+        }
+        let mut needs = Needs::default();
+        needs.end_of(set.parent());
+        if self.orphan {
+            needs.release(set.reach(), &catalog);
+        } else {
+            needs.prune(set.reach(), &catalog);
+        }
+        if self.preflight && !preflight::is_permitted(&cluster, &needs).await? {
+            return Ok(None);
         }
         let show = |victim: &Victim, word: Word<'_>| self.show(victim, word);
         let allow = AllowPrune(self.allow_prune.clone());
@@ -204,7 +229,7 @@ impl DeleteCommand {
             .await?
         };
         let Dissolution { victims, fates } = dissolution;
-        Ok((victims, fates))
+        Ok(Some((victims, fates)))
     }
 
     fn options(&self) -> DeleteOptions {

@@ -21,32 +21,35 @@ pub(super) struct DiffCommand {
 impl DiffCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
         match planned(&self.work, &self.showing, connect, false).await? {
-            Some(planned) => Ok(code(&planned)),
-            None => Ok(Exit::Interrupted),
+            Ok(planned) => Ok(code(&planned)),
+            Err(exit) => Ok(exit),
         }
     }
 }
 
-/// Plans and shows the plan; `None` if that was interrupted.
+/// Plans and shows the plan; the exit code if it did not come to that.
 pub(super) async fn planned(
     work: &Work,
     showing: &Showing,
     connect: &ConnectOptions,
     grouped: bool,
-) -> Result<Option<Planned>, Error> {
+) -> Result<Result<Planned, Exit>, Error> {
     let interrupt = signal::install();
     let Some(opened) = work.open(connect, &interrupt).await? else {
-        return Ok(None);
+        return Ok(Err(Exit::Interrupted));
     };
+    if !work.is_permitted(&opened, false).await? {
+        return Ok(Err(Exit::Error));
+    }
     let Some(planned) = work.plan(opened, Check::Unproved, &interrupt).await? else {
-        return Ok(None);
+        return Ok(Err(Exit::Interrupted));
     };
     let prepared = &planned.opened.prepared;
     showing.show(&prepared.cluster, &prepared.targets, &planned.plan, grouped)?;
     for problem in &planned.refused.0 {
         output::error(&format!("refused: {problem}"));
     }
-    Ok(Some(planned))
+    Ok(Ok(planned))
 }
 
 /// The exit code of a plan that was shown.

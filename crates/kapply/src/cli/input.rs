@@ -19,7 +19,7 @@ use crate::{
 /// Manifests and what is changed in them before they are sent.
 #[derive(Debug, clap::Args)]
 pub(super) struct Input {
-    /// Manifest file, directory of manifests, URL, or - for standard input (repeatable)
+    /// Manifest file, directory of manifests, published artifact by its digest, URL, or - for standard input (repeatable)
     #[arg(
         short,
         long = "filename",

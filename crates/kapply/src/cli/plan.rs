@@ -29,8 +29,9 @@ pub(super) struct PlanCommand {
 
 impl PlanCommand {
     pub(super) async fn run(self, connect: &ConnectOptions) -> Result<Exit, Error> {
-        let Some(planned) = diff::planned(&self.work, &self.showing, connect, true).await? else {
-            return Ok(Exit::Interrupted);
+        let planned = match diff::planned(&self.work, &self.showing, connect, true).await? {
+            Ok(planned) => planned,
+            Err(exit) => return Ok(exit),
         };
         let exit = diff::code(&planned);
         if let Some(path) = &self.out {

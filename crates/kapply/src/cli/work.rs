@@ -2,16 +2,19 @@
 //! plan: what is shown and what is done come about in the same way.
 
 use super::{
-    input::Input, input::Prepared, output, planning::Planning, set_flags::SetFlags, signal,
+    input::Input, input::Prepared, output, planning::Planning, preflight, set_flags::SetFlags,
+    signal,
 };
 use crate::{
     connect::ConnectOptions,
     error::Error,
     interrupt::Interrupt,
-    plan::{Check, Plan, PlanOptions, plan},
+    plan::{Check, Plan, PlanOptions, is_named, plan},
+    preflight::Needs,
     problem::Problems,
     schema,
-    set::ApplySet,
+    set::{ApplySet, Reach},
+    wait::is_waited_for,
 };
 
 /// What to work on, and how to plan it.
@@ -23,6 +26,9 @@ pub(super) struct Work {
     pub(super) planning: Planning,
     #[command(flatten)]
     pub(super) set: SetFlags,
+    /// Ask first whether every permission that an apply needs is there; if not, name those that are missing
+    #[arg(long)]
+    preflight: bool,
 }
 
 /// What the manifests are, on which cluster, and in which set.
@@ -55,6 +61,35 @@ impl Work {
             Ok(Opened { prepared, set })
         };
         finished(interrupt, work).await
+    }
+
+    /// Whether the account may do all of it, as far as that was to be asked;
+    /// says which permissions are missing.
+    pub(super) async fn is_permitted(&self, opened: &Opened, waits: bool) -> Result<bool, Error> {
+        if !self.preflight {
+            return Ok(true);
+        }
+        let Prepared {
+            cluster,
+            catalog,
+            targets,
+        } = &opened.prepared;
+        let mut needs = Needs::default();
+        needs.apply(targets);
+        if let Some(set) = &opened.set {
+            needs.parent(set.parent());
+            if self.set.prune {
+                needs.prune(&set.reach().union(&Reach::of(targets)), catalog);
+            }
+        }
+        let anew = self.planning.options(Check::Updates).recreate;
+        let anew = (targets.iter()).filter(|target| is_named(&target.object, &anew));
+        needs.delete(&anew.cloned().collect::<Vec<_>>());
+        if waits {
+            let waiting = targets.iter().filter(|target| is_waited_for(target));
+            needs.wait(&waiting.cloned().collect::<Vec<_>>());
+        }
+        preflight::is_permitted(cluster, &needs).await
     }
 
     /// Plans, prunes included; `None` if that was interrupted.

@@ -23,6 +23,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// A server that asks for more patience than this is treated as if it asked for this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// What the server says of fields that it does not know.
+const UNTYPED: &str = "failed to create typed patch object";
+
 /// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -115,7 +118,7 @@ impl Cluster {
             REQUEST_TIMEOUT
         };
         let exchange = async {
-            let response = self.client.send(request.clone().map(Body::from)).await?;
+            let response = self.requests.send(request.clone().map(Body::from)).await?;
             let (head, body) = response.into_parts();
             Ok::<_, kube::Error>(Response::from_parts(head, body.collect_bytes().await?))
         };
@@ -175,11 +178,20 @@ fn is_passing(error: &RequestError, retry: Retry) -> bool {
     };
     match (retry, status.code) {
         (Retry::Never, _) => false,
-        (_, 429 | 500 | 502 | 503 | 504) | (Retry::Fresh, 404) => true,
+        // The merge knows a definition that changed a moment later.
+        (Retry::Fresh, 500) if status.message.contains(UNTYPED) => true,
+        (_, 500) => !is_about_the_object(&status.message),
+        (_, 429 | 502 | 503 | 504) | (Retry::Fresh, 404) => true,
         // The service account of a new namespace comes a moment after it.
         (Retry::Fresh, 403) => status.message.contains("error looking up service account"),
         _ => false,
     }
+}
+
+/// Whether a failure of the server is one of the object that it was sent: the
+/// server says 500 of what it cannot convert, and will say so again.
+pub(crate) fn is_about_the_object(message: &str) -> bool {
+    message.contains("failed to convert new object") || message.contains(UNTYPED)
 }
 
 /// Exponential, capped, and spread over half its length so that parallel
@@ -235,6 +247,14 @@ mod tests {
             &RequestError::Transport("refused".into()),
             Retry::Never
         ));
+        assert!(is_passing(&status(500), Retry::Transient));
+        let RequestError::Status(mut unfit) = status(500) else {
+            unreachable!()
+        };
+        unfit.message = "failed to convert new object (a/b; /v1, Kind=Secret) to proper version: \
+                         unable to convert unstructured object to /v1, Kind=Secret: illegal base64 data"
+            .to_owned();
+        assert!(!is_passing(&RequestError::Status(unfit), Retry::Fresh));
         assert!(!is_passing(&status(404), Retry::Transient));
         assert!(is_passing(&status(404), Retry::Fresh));
         assert!(!is_passing(&status(422), Retry::Fresh));

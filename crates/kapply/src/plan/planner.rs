@@ -185,7 +185,13 @@ impl Planner<'_> {
         }
         match found {
             Err(error) => step(Step::of(Action::Blocked(ask::blocked(
-                &crate::ssa::refusal(target, None, &error, &self.cluster.mask),
+                &crate::ssa::refusal(
+                    target,
+                    None,
+                    &error,
+                    &self.options.field_manager,
+                    &self.cluster.mask,
+                ),
                 target,
             )))),
             Ok(None) => self.settle_absent(target),

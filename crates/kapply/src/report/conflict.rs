@@ -21,6 +21,16 @@ pub fn lines(conflicts: &[FieldConflict]) -> Vec<String> {
         );
         return lines;
     }
+    if let Some(own) = conflicts.iter().find(|conflict| conflict.is_own) {
+        lines.push(format!(
+            "ways out: \"{}\" is the name that this is applied under, so an admission policy or webhook changed \
+             what was applied, or something else writes under this name; write the value that is there into the \
+             manifest or remove the field from it, since what --force-conflicts takes is changed again, or apply \
+             with another --field-manager",
+            own.manager
+        ));
+        return lines;
+    }
     let mut managers: Vec<_> = conflicts
         .iter()
         .map(|conflict| conflict.manager.as_str())
@@ -84,6 +94,7 @@ mod tests {
             since: Some("2026-01-02T03:04:05Z".parse().unwrap()),
             theirs: Some(json!(7)),
             ours: Some(json!(3)),
+            is_own: false,
         };
         let text = lines(std::slice::from_ref(&conflict));
         assert_eq!(
@@ -92,11 +103,14 @@ mod tests {
         );
         assert!(text[1].contains("autoscaler"), "{}", text[1]);
         conflict.subresource.clear();
-        let text = lines(&[conflict]);
+        let text = lines(std::slice::from_ref(&conflict));
         assert!(
             text[1].contains("--force-conflicts-with=kube-controller-manager"),
             "{}",
             text[1]
         );
+        conflict.is_own = true;
+        let text = lines(&[conflict]);
+        assert!(text[1].contains("admission policy"), "{}", text[1]);
     }
 }

@@ -64,6 +64,7 @@ mod tests {
             since: None,
             theirs: Some(json!("1")),
             ours: Some(json!("2")),
+            is_own: false,
         };
         let targets = [
             target("ConfigMap", "new", 1, &json!({"data": {"a": "<b>&"}})),

@@ -149,6 +149,7 @@ pub(crate) mod tests {
             since: None,
             theirs: None,
             ours: None,
+            is_own: false,
         };
         let text = refused(&target(), &plain(Outcome::Conflict(vec![conflict]))).unwrap();
         assert!(

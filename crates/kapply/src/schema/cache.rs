@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{openapi::Root, types::Type};
 
 /// Part of every file's name; to be raised when the compact form changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Nothing of a cluster that was not seen changed for so long is kept.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 

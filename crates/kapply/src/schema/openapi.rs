@@ -326,6 +326,8 @@ impl Node {
     fn rules(&self, enforced: bool) -> Option<Rules> {
         let mut rules = Rules {
             allowed: self.r#enum.clone(),
+            base64: self.r#type.as_deref() == Some("string")
+                && self.format.as_deref() == Some("byte"),
             ..Rules::default()
         };
         if enforced {
@@ -345,6 +347,7 @@ impl Node {
             rules.allowed.push("".into());
         }
         let says_something = !rules.allowed.is_empty()
+            || rules.base64
             || rules.pattern.is_some()
             || rules.minimum.is_some()
             || rules.maximum.is_some()

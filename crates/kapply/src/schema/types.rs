@@ -163,6 +163,9 @@ pub(crate) struct Rules {
     pub(crate) maximum: Option<f64>,
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) below_maximum: bool,
+    /// Whether a string is base64 of bytes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) base64: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) length: Bounds,
     #[serde(skip_serializing_if = "is_default")]

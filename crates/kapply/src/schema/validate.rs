@@ -3,6 +3,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use base64::{
+    Engine as _, alphabet,
+    engine::{GeneralPurpose, GeneralPurposeConfig},
+};
 use serde_json::{Map, Value};
 
 use super::{
@@ -148,6 +152,9 @@ impl Walk<'_> {
         }
         match value {
             Value::String(text) => {
+                if rules.base64 && !is_base64(text) {
+                    self.refuse("it must be base64".to_owned());
+                }
                 self.count(rules.length, text.chars().count(), "characters");
                 if let Some(pattern) = rules.pattern.as_ref().filter(|it| it.refuses(text)) {
                     self.question(format!("it must match {}", pattern.text));
@@ -222,6 +229,17 @@ impl Walk<'_> {
             certain,
         });
     }
+}
+
+/// Whether the server can decode it: line ends in it do not count, nor do bits
+/// that are left over.
+fn is_base64(text: &str) -> bool {
+    const SERVER: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+    );
+    let plain: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    SERVER.decode(plain).is_ok()
 }
 
 /// What the merge takes and the server still does not.
@@ -324,6 +342,17 @@ mod tests {
         );
         let empty = json!({"apiVersion": "x.io/v1", "kind": "X"});
         assert_eq!(validate(&empty, &schema())[0].path, ".spec");
+    }
+
+    #[test]
+    fn base64_is_what_the_server_decodes() {
+        // Bits that are left over, and line ends, are no mistake to it.
+        for good in ["", "YQ==", "YR==", "YW\nJj\r\n"] {
+            assert!(is_base64(good), "{good:?}");
+        }
+        for bad in ["YQ", "YQ=", "Y", "a!b=", "YW Jj", "YQ==YQ==", "-_-_"] {
+            assert!(!is_base64(bad), "{bad:?}");
+        }
     }
 
     #[test]

@@ -99,32 +99,13 @@ pub(crate) struct Search<'run> {
     pub(crate) targets: &'run HashSet<Key<'run>>,
 }
 
-/// Lists the members. Kinds that are not served are left out: [`super::gone`]
-/// has judged them.
+/// Lists the members.
 pub(crate) async fn list(
     cluster: &Cluster,
     catalog: &Catalog,
     search: Search<'_>,
 ) -> Result<Census, SetError> {
-    let reach = search.reach;
-    let places = reach.kinds.iter().filter_map(|kind| {
-        let known = catalog.by_group_kind(&kind.group, &kind.kind)?;
-        let namespaces: Vec<Option<&str>> = if known.namespaced {
-            reach
-                .namespaces
-                .iter()
-                .map(|name| Some(name.as_str()))
-                .collect()
-        } else {
-            vec![None]
-        };
-        Some(
-            namespaces
-                .into_iter()
-                .map(move |namespace| (&known.resource, namespace)),
-        )
-    });
-    let lists: Vec<Found> = stream::iter(places.flatten())
+    let lists: Vec<Found> = stream::iter(search.reach.places(catalog))
         .map(|(resource, namespace)| list_one(cluster, search, resource, namespace))
         .buffer_unordered(CONCURRENCY)
         .try_collect()

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 
 use kube::core::ApiResource;
 
-use crate::resolve::Target;
+use crate::{discover::Catalog, resolve::Target};
 
 /// A kind of a group, in whatever version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,6 +78,31 @@ impl Reach {
             kinds: &self.kinds | &other.kinds,
             namespaces: &self.namespaces | &other.namespaces,
         }
+    }
+
+    /// Where to look for members. Kinds that are not served are left out:
+    /// [`super::gone`] has judged them.
+    pub(crate) fn places<'run>(
+        &'run self,
+        catalog: &'run Catalog,
+    ) -> impl Iterator<Item = (&'run ApiResource, Option<&'run str>)> {
+        let served = |kind: &GroupKind| catalog.by_group_kind(&kind.group, &kind.kind);
+        self.kinds.iter().filter_map(served).flat_map(|known| {
+            let namespaces: Vec<_> = if known.namespaced {
+                let names = self.namespaces.iter();
+                names.map(|name| Some(name.as_str())).collect()
+            } else {
+                vec![None]
+            };
+            namespaces
+                .into_iter()
+                .map(|namespace| (&known.resource, namespace))
+        })
+    }
+
+    /// Whether the other one has all of it.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.kinds.is_subset(&other.kinds) && self.namespaces.is_subset(&other.namespaces)
     }
 
     /// The kinds as the parent's annotation has them.

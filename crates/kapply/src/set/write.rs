@@ -2,6 +2,8 @@
 //! have members *before* the first one is applied there, and fewer only after
 //! the last one is gone; so a run that is killed loses no member.
 
+use std::collections::HashSet;
+
 use http::Request;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Map, Value, json};
@@ -9,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Access, ApplySet, SetError,
     marks::ID,
+    members::{self, Search},
     reach::Reach,
     record::{ANNOTATIONS, record},
     tooling::Tooling,
@@ -16,7 +19,7 @@ use super::{
 use crate::{
     connect::{Cluster, RequestError, Retry},
     discover::Catalog,
-    live,
+    live::{self, Part},
     plan::Live,
     resolve::Target,
     ssa::{self, Refusal, Terms},
@@ -123,6 +126,9 @@ impl ApplySet {
         let mut notes = Vec::new();
         let mut remaining = remaining.clone();
         remaining.kinds.extend(self.unknown.iter().cloned());
+        if !dry_run {
+            remaining = self.with_latecomers(cluster, catalog, remaining).await?;
+        }
         for _ in 0..TRIES {
             match self
                 .write(cluster, &remaining, tooling, dry_run, &mut notes)
@@ -152,6 +158,30 @@ impl ApplySet {
         Err(SetError::Raced {
             parent: Box::new(self.parent.clone()),
         })
+    }
+
+    /// What is left, and what another run has put meanwhile where nothing was
+    /// left: that run saw the place in the parent and wrote nothing there.
+    async fn with_latecomers(
+        &self,
+        cluster: &Cluster,
+        catalog: &Catalog,
+        mut remaining: Reach,
+    ) -> Result<Reach, SetError> {
+        let named = self.record.as_ref().map(|record| &record.reach);
+        if named.is_none_or(|named| named.is_within(&remaining)) {
+            return Ok(remaining);
+        }
+        let search = Search {
+            id: &self.id,
+            reach: &self.reach,
+            part: Part::Metadata,
+            targets: &HashSet::new(),
+        };
+        for member in members::list(cluster, catalog, search).await?.others {
+            remaining.add(&member.resource, member.live.namespace());
+        }
+        Ok(remaining)
     }
 
     /// Writes the parent if it does not say this already.

@@ -54,7 +54,8 @@ fn walk(directory: &Path, recursive: bool, found: &mut Vec<PathBuf>) -> Result<(
     Ok(())
 }
 
-fn has_manifest_name(path: &Path) -> bool {
+/// Whether it is named as manifests are.
+pub(super) fn has_manifest_name(path: &Path) -> bool {
     path.extension()
         .is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
 }

@@ -26,6 +26,9 @@ pub struct FieldConflict {
     pub theirs: Option<Value>,
     /// The value of the input. Masked.
     pub ours: Option<Value>,
+    /// Whether the manager has the very name that the input is applied under.
+    #[serde(skip)]
+    pub is_own: bool,
 }
 
 impl FieldConflict {
@@ -43,6 +46,7 @@ pub(super) fn conflicts(
     status: &Status,
     object: &Object,
     live: Option<&Live>,
+    field_manager: &str,
     mask: &Mask,
 ) -> Vec<FieldConflict> {
     let causes = status.details.iter().flat_map(|details| &details.causes);
@@ -68,6 +72,7 @@ pub(super) fn conflicts(
                 operation: if said.is_update { "Update" } else { "Apply" }.to_owned(),
                 subresource: said.subresource.to_owned(),
                 since: said.since.or_else(|| since(entry?)),
+                is_own: said.manager == field_manager,
                 manager: said.manager.to_owned(),
             }
         })
@@ -137,9 +142,10 @@ mod tests {
             value: json!({"spec": {"replicas": 7}, "data": {"a": "theirs"}, "metadata": {"managedFields": [
                 {"manager": "flux", "operation": "Apply", "time": "2026-02-03T04:05:06Z"}]}}),
         };
-        let found = conflicts(&status, &object, Some(&live), &Mask::default());
+        let found = conflicts(&status, &object, Some(&live), "flux", &Mask::default());
         assert_eq!(found.len(), 2);
         assert!(found[0].is_autoscaled());
+        assert!(!found[0].is_own && found[1].is_own);
         assert_eq!(
             (
                 &found[0].manager[..],
@@ -156,7 +162,7 @@ mod tests {
         );
         assert_eq!(found[1].since.unwrap().to_string(), "2026-02-03T04:05:06Z");
         assert!(
-            conflicts(&status, &object, None, &Mask::default())[1]
+            conflicts(&status, &object, None, "kapply", &Mask::default())[1]
                 .theirs
                 .is_none()
         );

@@ -1,30 +1,30 @@
-//! etcd, API server, controller manager and scheduler, on the server.
+//! etcd, API server, controller manager and scheduler, on every server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::{Component, ConfigFile, Gate, config, pki, pki_folder};
+use super::{Component, ConfigFile, Gate, config, flags, pki, pki_folder};
 use crate::{
     kubeconfig,
-    spec::{API_PORT, NodeSpec, POD_NET, SERVICE_NET},
+    spec::{API_PORT, ClusterSpec, NodeSpec, POD_NET, SERVICE_NET},
 };
 
 const ETCD_PORT: u16 = 2379;
+const ETCD_PEER_PORT: u16 = 2380;
 
-pub(super) fn components(server: &NodeSpec) -> (Vec<Component>, Vec<ConfigFile>) {
+pub(super) fn components(
+    spec: &ClusterSpec,
+    server: &NodeSpec,
+) -> (Vec<Component>, Vec<ConfigFile>) {
     let api = format!("https://127.0.0.1:{API_PORT}");
     let files = ["controller-manager", "scheduler"].map(|name| {
-        let file = if name == "scheduler" {
-            "scheduler.kubeconfig"
-        } else {
-            "controller-manager.kubeconfig"
-        };
+        let file = format!("{name}.kubeconfig");
         (file, kubeconfig::for_component(&api, pki_folder(), name))
     });
     let components = vec![
-        etcd(),
-        api_server(server),
-        controller_manager(),
-        scheduler(),
+        etcd(spec, server),
+        api_server(spec, server),
+        controller_manager(spec),
+        scheduler(spec),
     ];
     (components, files.into())
 }
@@ -33,18 +33,29 @@ fn local(port: u16) -> Gate {
     Gate::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
 
-fn etcd() -> Component {
+fn etcd(spec: &ClusterSpec, server: &NodeSpec) -> Component {
     let clients = format!("https://127.0.0.1:{ETCD_PORT}");
+    let peer = |server: &NodeSpec| format!("https://{}:{ETCD_PEER_PORT}", server.ip());
+    let members: Vec<_> = spec
+        .servers()
+        .map(|server| format!("{}={}", server.name, peer(server)))
+        .collect();
     let arguments = [
-        "--name=server".to_owned(),
+        format!("--name={}", server.name),
         "--data-dir=/var/lib/etcd".to_owned(),
         format!("--listen-client-urls={clients}"),
         format!("--advertise-client-urls={clients}"),
-        "--listen-peer-urls=http://127.0.0.1:0".to_owned(),
         "--client-cert-auth".to_owned(),
         format!("--trusted-ca-file={}", pki("etcd-ca.crt")),
         format!("--cert-file={}", pki("etcd.crt")),
         format!("--key-file={}", pki("etcd.key")),
+        format!("--listen-peer-urls={}", peer(server)),
+        format!("--initial-advertise-peer-urls={}", peer(server)),
+        format!("--initial-cluster={}", members.join(",")),
+        "--peer-client-cert-auth".to_owned(),
+        format!("--peer-trusted-ca-file={}", pki("etcd-ca.crt")),
+        format!("--peer-cert-file={}", pki("etcd.crt")),
+        format!("--peer-key-file={}", pki("etcd.key")),
         // A klab cluster is thrown away after a power cut of the machine; waiting
         // for the disk would only slow it down.
         "--unsafe-no-fsync".to_owned(),
@@ -53,7 +64,20 @@ fn etcd() -> Component {
     Component::new("etcd", None, arguments)
 }
 
-fn api_server(server: &NodeSpec) -> Component {
+/// Only one of several servers' controllers and schedulers works at a time. What
+/// Kubernetes allows for is 15 s until another one takes over from a lost one.
+fn leader_election(spec: &ClusterSpec) -> Vec<String> {
+    if spec.servers().count() == 1 {
+        return vec!["--leader-elect=false".to_owned()];
+    }
+    vec![
+        "--leader-elect-lease-duration=5s".to_owned(),
+        "--leader-elect-renew-deadline=4s".to_owned(),
+        "--leader-elect-retry-period=1s".to_owned(),
+    ]
+}
+
+fn api_server(spec: &ClusterSpec, server: &NodeSpec) -> Component {
     let arguments = [
         format!("--advertise-address={}", server.ip()),
         format!("--secure-port={API_PORT}"),
@@ -97,10 +121,13 @@ fn api_server(server: &NodeSpec) -> Component {
         format!("--proxy-client-cert-file={}", pki("front-proxy.crt")),
         format!("--proxy-client-key-file={}", pki("front-proxy.key")),
     ];
+    let arguments = arguments
+        .into_iter()
+        .chain(flags(&spec.arguments.api_server));
     Component::new("kube-apiserver", Some(local(ETCD_PORT)), arguments)
 }
 
-fn controller_manager() -> Component {
+fn controller_manager(spec: &ClusterSpec) -> Component {
     let kubeconfig = config("controller-manager.kubeconfig");
     let arguments = [
         format!("--kubeconfig={kubeconfig}"),
@@ -108,7 +135,6 @@ fn controller_manager() -> Component {
         "--authentication-skip-lookup".to_owned(),
         format!("--authorization-kubeconfig={kubeconfig}"),
         "--bind-address=127.0.0.1".to_owned(),
-        "--leader-elect=false".to_owned(),
         "--use-service-account-credentials".to_owned(),
         format!(
             "--service-account-private-key-file={}",
@@ -123,10 +149,11 @@ fn controller_manager() -> Component {
         "--node-monitor-period=1s".to_owned(),
         "--profiling=false".to_owned(),
     ];
+    let arguments = arguments.into_iter().chain(leader_election(spec));
     Component::new("kube-controller-manager", Some(local(API_PORT)), arguments)
 }
 
-fn scheduler() -> Component {
+fn scheduler(spec: &ClusterSpec) -> Component {
     let kubeconfig = config("scheduler.kubeconfig");
     let arguments = [
         format!("--kubeconfig={kubeconfig}"),
@@ -134,8 +161,8 @@ fn scheduler() -> Component {
         "--authentication-skip-lookup".to_owned(),
         format!("--authorization-kubeconfig={kubeconfig}"),
         "--bind-address=127.0.0.1".to_owned(),
-        "--leader-elect=false".to_owned(),
         "--profiling=false".to_owned(),
     ];
+    let arguments = arguments.into_iter().chain(leader_election(spec));
     Component::new("kube-scheduler", Some(local(API_PORT)), arguments)
 }

@@ -4,37 +4,41 @@ use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
 
-use super::{CONTAINERD_SOCKET, Component, ConfigFile, Gate, config, pki, pki_folder};
+use super::{CONTAINERD_SOCKET, Component, ConfigFile, Gate, config, flags, pki, pki_folder};
 use crate::{
     images::PAUSE_NAME,
     kubeconfig,
-    spec::{API_PORT, NodeSpec, POD_NET},
+    spec::{API_PORT, ClusterSpec, DNS_SERVICE, NodeSpec, POD_NET, REGISTRY_PORT, SWITCH},
 };
 
+/// Where containerd looks for how a registry is reached.
+const REGISTRIES: &str = "registries";
+
 pub(super) fn components(
+    spec: &ClusterSpec,
     node: &NodeSpec,
-    runtime: &Path,
     cgroup_root: &str,
 ) -> (Vec<Component>, Vec<ConfigFile>) {
-    let server = NodeSpec::server().ip();
+    let server = spec.api_address(node);
     let api = format!("https://{server}:{API_PORT}");
     let api_serves = Some(Gate::Tcp(SocketAddr::from((server, API_PORT))));
-    let files = vec![
-        ("containerd.toml", containerd_config(runtime)),
+    let access = |user: &str| kubeconfig::for_component(&api, pki_folder(), user);
+    let mut files: Vec<ConfigFile> = [
+        ("containerd.toml", containerd_config(&spec.runtime)),
         ("cni/net.d/10-klab.conflist", cni_config(node)),
-        ("kubelet.json", kubelet_config(cgroup_root)),
-        (
-            "kubelet.kubeconfig",
-            kubeconfig::for_component(&api, pki_folder(), "kubelet"),
-        ),
+        ("kubelet.json", kubelet_config(spec, cgroup_root)),
+        ("kubelet.kubeconfig", access("kubelet")),
         ("kube-proxy.json", kube_proxy_config(node)),
-        (
-            "kube-proxy.kubeconfig",
-            kubeconfig::for_component(&api, pki_folder(), "kube-proxy"),
-        ),
+        ("kube-proxy.kubeconfig", access("kube-proxy")),
         // The cluster has no way out, so it has no name servers to pass on.
         ("resolv.conf", "# klab: no name servers\n".to_owned()),
-    ];
+    ]
+    .map(|(name, content)| (name.to_owned(), content))
+    .into();
+    files.extend(spec.registry.as_ref().and_then(|registry| {
+        let name = format!("{REGISTRIES}/127.0.0.1:{}/hosts.toml", registry.port?);
+        Some((name, registry_hosts()))
+    }));
     let containerd = Component::new(
         "containerd",
         None,
@@ -49,7 +53,9 @@ pub(super) fn components(
             format!("--kubeconfig={}", config("kubelet.kubeconfig")),
             format!("--hostname-override={}", node.name),
             format!("--node-ip={}", node.ip()),
-        ],
+        ]
+        .into_iter()
+        .chain(flags(&spec.arguments.kubelet)),
     );
     let kube_proxy = Component::new(
         "kube-proxy",
@@ -62,6 +68,7 @@ pub(super) fn components(
 fn containerd_config(runtime: &Path) -> String {
     let runtime = runtime.display();
     let cni = config("cni/net.d");
+    let registries = config(REGISTRIES);
     format!(
         r#"version = 3
 root = "/var/lib/containerd"
@@ -87,6 +94,9 @@ path = "/var/lib/containerd/opt"
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{PAUSE_NAME}"
 
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "{registries}"
+
 [plugins."io.containerd.cri.v1.runtime"]
 # Lowering it is forbidden on some machines, and then no pod would start.
 restrict_oom_score_adj = true
@@ -102,6 +112,15 @@ runtime_type = "io.containerd.runc.v2"
 BinaryName = "{runtime}/runc"
 SystemdCgroup = false
 "#
+    )
+}
+
+/// What the machine calls 127.0.0.1:PORT, a node finds at the switch. So an
+/// image has one name, for whoever pushes it and for the pods.
+fn registry_hosts() -> String {
+    let server = format!("http://{SWITCH}:{REGISTRY_PORT}");
+    format!(
+        "server = \"{server}\"\n\n[host.\"{server}\"]\ncapabilities = [\"pull\", \"resolve\"]\n"
     )
 }
 
@@ -127,7 +146,8 @@ fn cni_config(node: &NodeSpec) -> String {
     format!("{config:#}\n")
 }
 
-fn kubelet_config(cgroup_root: &str) -> String {
+fn kubelet_config(spec: &ClusterSpec, cgroup_root: &str) -> String {
+    let name_servers: Vec<_> = spec.name_server.iter().map(|_| DNS_SERVICE).collect();
     let config = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -146,6 +166,7 @@ fn kubelet_config(cgroup_root: &str) -> String {
         "failCgroupV1": false,
         "failSwapOn": false,
         "oomScoreAdj": 0,
+        "clusterDNS": name_servers,
         "clusterDomain": "cluster.local",
         "resolvConf": config("resolv.conf"),
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",

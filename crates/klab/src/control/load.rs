@@ -4,7 +4,7 @@
 //! stopped, get them too.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::Stdio,
@@ -20,7 +20,8 @@ use tokio::{
 use crate::{
     components::CONTAINERD_SOCKET,
     error::{Context, Error, Result},
-    images, process, runtime,
+    images, process,
+    runtime::{self, Part},
     spec::NodeSpec,
     state::Folder,
 };
@@ -42,45 +43,54 @@ pub async fn load(folder: &Folder, archive: &Path) -> Result<images::Kept> {
         )));
     }
     let kept = images::keep(folder, archive)?;
-    import(folder, &spec.nodes, std::slice::from_ref(&kept.archive)).await?;
+    let archive = std::slice::from_ref(&kept.archive);
+    try_join_all(spec.nodes.iter().map(|node| import(folder, node, archive))).await?;
     Ok(kept)
 }
 
-/// Imports everything the cluster keeps on these nodes.
+/// Imports everything the cluster keeps for these nodes.
 pub(super) async fn import_kept(folder: &Folder, nodes: &[NodeSpec]) -> Result<()> {
-    let mut archives = Vec::new();
-    for entry in fs::read_dir(folder.images())
-        .file("cannot list", folder.images())?
-        .flatten()
-    {
-        if entry
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "tar")
-        {
-            archives.push(entry.path());
-        }
-    }
-    archives.sort();
-    import(folder, nodes, &archives).await
-}
-
-async fn import(folder: &Folder, nodes: &[NodeSpec], archives: &[PathBuf]) -> Result<()> {
-    let ctr = runtime::folder()?.join("ctr");
+    let for_all = archives(&folder.images())?;
+    let for_servers = archives(&folder.server_images())?;
     try_join_all(nodes.iter().map(async |node| {
-        // A stopped node gets them when it starts.
-        let Some(init) = process::node_init(&folder.path(), &node.name)? else {
-            return Ok(());
-        };
-        let socket = PathBuf::from(format!("/proc/{}/root{CONTAINERD_SOCKET}", init.pid));
-        wait_for(&socket, &node.name).await?;
-        for archive in archives {
-            import_one(&ctr, &socket, archive, &node.name).await?;
+        import(folder, node, &for_all).await?;
+        if node.is_server() {
+            import(folder, node, &for_servers).await?;
         }
         Ok::<_, Error>(())
     }))
     .await
     .map(drop)
+}
+
+/// The archives in a folder, which need not be there.
+fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).file("cannot list", folder),
+    };
+    let mut archives: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tar"))
+        .collect();
+    archives.sort();
+    Ok(archives)
+}
+
+async fn import(folder: &Folder, node: &NodeSpec, archives: &[PathBuf]) -> Result<()> {
+    // A stopped node gets them when it starts.
+    let Some(init) = process::node_init(&folder.path(), &node.name)? else {
+        return Ok(());
+    };
+    let ctr = runtime::folder(Part::Cluster)?.join("ctr");
+    let socket = PathBuf::from(format!("/proc/{}/root{CONTAINERD_SOCKET}", init.pid));
+    wait_for(&socket, &node.name).await?;
+    for archive in archives {
+        import_one(&ctr, &socket, archive, &node.name).await?;
+    }
+    Ok(())
 }
 
 /// containerd has no way to call us when it serves.

@@ -1,4 +1,4 @@
-//! `klab node add|stop|start|partition|heal|rm`.
+//! `klab node add|stop|start|partition|slow|heal|rm`.
 
 use std::{fs, time::Duration};
 
@@ -8,7 +8,10 @@ use super::{no_such_node, up};
 use crate::{
     api,
     error::{Context, Error, Result},
-    net::cable::{self, Cable},
+    net::{
+        cable::{self, Cable},
+        slow::{self, Slowness},
+    },
     node::launch,
     pki::Authorities,
     process,
@@ -91,7 +94,20 @@ pub fn partition(folder: &Folder, name: &str) -> Result<()> {
     cable::set(folder, node, Cable::Cut)
 }
 
-/// Connects a partitioned node again, and waits until it is Ready.
+/// Makes a node's network narrow, late or lossy.
+///
+/// # Errors
+/// When it is stopped, or the kernel cannot.
+pub fn slow(folder: &Folder, name: &str, slowness: &Slowness) -> Result<()> {
+    let _lock = folder.lock()?;
+    let spec = folder.spec()?;
+    let node = find(&spec, name)?;
+    let init = running(folder, node)?;
+    slow::set(node, cable::switch_pid(folder)?, init, slowness)
+}
+
+/// Makes a node's network whole again: it is connected and as fast as it can
+/// be. Waits until the node is Ready.
 ///
 /// # Errors
 /// When it is stopped, or does not get Ready.
@@ -99,8 +115,9 @@ pub async fn heal(folder: &Folder, name: &str, progress: &Progress) -> Result<()
     let _lock = folder.lock()?;
     let spec = folder.spec()?;
     let node = find(&spec, name)?;
-    running(folder, node)?;
+    let init = running(folder, node)?;
     let since = Timestamp::now();
+    slow::clear(node, cable::switch_pid(folder)?, init)?;
     cable::set(folder, node, Cable::Connected)?;
     serves_again(folder, &spec, node, since, progress).await
 }
@@ -125,7 +142,7 @@ pub async fn remove(folder: &Folder, name: &str) -> Result<()> {
 }
 
 /// Waits until a node does its work, by what it says after `since`.
-async fn serves_again(
+pub(super) async fn serves_again(
     folder: &Folder,
     spec: &ClusterSpec,
     node: &NodeSpec,
@@ -139,9 +156,10 @@ async fn serves_again(
     up::make_ready(folder, std::slice::from_ref(node), Some(since), progress).await
 }
 
-fn running(folder: &Folder, node: &NodeSpec) -> Result<()> {
-    if process::node_init(&folder.path(), &node.name)?.is_some() {
-        return Ok(());
+/// The node's PID 1.
+pub(super) fn running(folder: &Folder, node: &NodeSpec) -> Result<i32> {
+    if let Some(init) = process::node_init(&folder.path(), &node.name)? {
+        return Ok(init.pid);
     }
     Err(Error::State(format!(
         "node {name} is stopped; start it with: {start}",
@@ -160,6 +178,6 @@ fn discard(folder: &Folder, spec: &mut ClusterSpec, node: &NodeSpec) -> Result<(
     folder.save(spec)
 }
 
-fn find<'a>(spec: &'a ClusterSpec, name: &str) -> Result<&'a NodeSpec> {
+pub(super) fn find<'a>(spec: &'a ClusterSpec, name: &str) -> Result<&'a NodeSpec> {
     spec.node(name).ok_or_else(|| no_such_node(spec, name))
 }

@@ -4,7 +4,14 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::{api, error::Result, net::cable, process, state::Folder};
+use crate::{
+    api,
+    cloud::{LoopbackNet, Published, published},
+    error::Result,
+    net::cable,
+    process,
+    state::Folder,
+};
 
 /// A cluster as it is now.
 #[derive(Debug, Serialize)]
@@ -16,12 +23,16 @@ pub struct Status {
     pub server: Option<String>,
     /// Whether the API server calls itself ready.
     pub api_ready: bool,
+    /// Where the registry is reached, if there is one.
+    pub registry: Option<String>,
     /// The path of the kubeconfig.
     pub kubeconfig: String,
     /// The folder of the programs, kubectl among them.
     pub runtime: String,
     /// Its nodes.
     pub nodes: Vec<NodeStatus>,
+    /// Ports of Services that can be reached from the machine.
+    pub services: Vec<Published>,
 }
 
 /// A node as it is now.
@@ -50,11 +61,15 @@ pub async fn status(folder: &Folder) -> Result<Status> {
     let spec = folder.spec()?;
     let client = api::client(folder).await?;
     let api_ready = api::readyz(&client).await.is_ok();
-    let known = if api_ready {
-        Some(api::list_nodes(&client).await?)
-    } else {
-        None
-    };
+    let mut services = Vec::new();
+    let mut known = None;
+    if api_ready {
+        known = Some(api::list_nodes(&client).await?);
+        let net = LoopbackNet::of(&folder.path());
+        for service in api::list_services(&client).await? {
+            services.extend(published(net, &service));
+        }
+    }
     // Without a switch nobody is connected.
     let connected = cable::connected(folder, &spec.nodes).unwrap_or_default();
     let mut nodes = Vec::new();
@@ -83,9 +98,14 @@ pub async fn status(folder: &Folder) -> Result<Status> {
             .api_port
             .map(|port| format!("https://127.0.0.1:{port}")),
         api_ready,
+        registry: spec
+            .registry
+            .and_then(|registry| registry.port)
+            .map(|port| format!("127.0.0.1:{port}")),
         kubeconfig: folder.kubeconfig().display().to_string(),
         runtime: spec.runtime.display().to_string(),
         nodes,
+        services,
     })
 }
 
@@ -94,10 +114,11 @@ impl Status {
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!(
-            "cluster     {}\nAPI server  {} ({})\nkubeconfig  {}\nprograms    {}\n\n{:<10} {:<11} {:<9} {:<14} {}\n",
+            "cluster     {}\nAPI server  {} ({})\nregistry    {}\nkubeconfig  {}\nprograms    {}\n\n{:<10} {:<11} {:<9} {:<14} {}\n",
             self.name,
             self.server.as_deref().unwrap_or("-"),
             if self.api_ready { "ready" } else { "not ready" },
+            self.registry.as_deref().unwrap_or("-"),
             self.kubeconfig,
             self.runtime,
             "NODE",
@@ -122,6 +143,18 @@ impl Status {
                 "{:<10} {process:<11} {ready:<9} {:<14} {}",
                 node.name, node.ip, node.pod_cidr
             );
+        }
+        if !self.services.is_empty() {
+            let _ = writeln!(text, "\n{:<30} REACHED AT", "SERVICE");
+        }
+        for Published {
+            service,
+            address,
+            port,
+            ..
+        } in &self.services
+        {
+            let _ = writeln!(text, "{service:<30} {address}:{port}");
         }
         text
     }

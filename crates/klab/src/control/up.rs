@@ -6,19 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::try_join;
 use k8s_openapi::jiff::Timestamp;
 
-use super::{down, load};
+use super::{addons::Addons, down, load};
 use crate::{
     api, cgroup, child, components,
     error::{Context, Error, Result},
     images, kubeconfig,
-    net::switch,
+    net::{registry, switch},
     node::launch,
     pki::Authorities,
     progress::Progress,
-    runtime,
-    spec::{ClusterSpec, NodeSpec},
+    runtime::{self, Part},
+    spec::{ClusterSpec, DNS_SERVICE, ExtraArguments, NodeSpec, Registry},
     state::{Folder, write_private},
 };
 
@@ -28,12 +29,38 @@ const NODES_LIMIT: Duration = Duration::from_mins(2);
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many nodes, the server among them.
+    /// How many nodes, the servers among them.
     pub nodes: u8,
+    /// How many of them run the control plane.
+    pub servers: u8,
     /// Only the control plane.
     pub control_plane_only: bool,
+    /// The API server's port on 127.0.0.1; a free one unless it is given.
+    pub api_port: Option<u16>,
+    /// The port on 127.0.0.1 of a registry that the nodes pull from, 0 for a free one.
+    pub registry: Option<u16>,
+    /// Whether names of Services are resolved.
+    pub dns: bool,
+    /// Further flags of components.
+    pub arguments: ExtraArguments,
     /// Leave a cluster that did not start for a look at its logs.
     pub keep_failed: bool,
+}
+
+impl Options {
+    fn has_dns(&self) -> bool {
+        self.dns && !self.control_plane_only
+    }
+
+    fn node_specs(&self) -> Vec<NodeSpec> {
+        let agents = if self.control_plane_only {
+            0
+        } else {
+            self.nodes.saturating_sub(self.servers)
+        };
+        let servers = (1..=self.servers).map(NodeSpec::server);
+        servers.chain((1..=agents).map(NodeSpec::agent)).collect()
+    }
 }
 
 /// Starts a cluster, or leaves nothing of it.
@@ -45,13 +72,31 @@ pub async fn up(folder: &Folder, options: &Options, progress: &Progress) -> Resu
     let started = Instant::now();
     refuse_existing(folder)?;
     check_machine()?;
-    let runtime = runtime::ensure(progress)?;
+    let runtime = runtime::ensure(Part::Cluster, progress)?;
+    let registry = options.registry.map(|port| wanted_registry(port, progress));
+    let name_server = options
+        .has_dns()
+        .then(|| runtime::ensure(Part::Dns, progress));
+    let spec = ClusterSpec {
+        name: folder.name().clone(),
+        nodes: options.node_specs(),
+        control_plane_only: options.control_plane_only,
+        runtime,
+        api_port: options.api_port,
+        registry: registry.transpose()?,
+        name_server: name_server
+            .transpose()?
+            .map(|folder| folder.join("coredns")),
+        arguments: options.arguments.clone(),
+        complete: false,
+    };
+    check_arguments(&spec)?;
 
     let lock = folder
         .create()
         .map_err(|error| existing(folder).unwrap_or(error))?;
     let result = tokio::select! {
-        result = start(folder, options, runtime, progress) => result,
+        result = start(folder, spec, progress) => result,
         signal = interrupted() => Err(Error::State(format!("interrupted by {signal}"))),
     };
     drop(lock);
@@ -88,6 +133,13 @@ async fn interrupted() -> &'static str {
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
     }
+}
+
+fn wanted_registry(port: u16, progress: &Progress) -> Result<Registry> {
+    Ok(Registry {
+        port: Some(port).filter(|port| *port != 0),
+        program: runtime::ensure(Part::Registry, progress)?.join("registry"),
+    })
 }
 
 fn refuse_existing(folder: &Folder) -> Result<()> {
@@ -129,27 +181,46 @@ fn check_machine() -> Result<()> {
     }
 }
 
-async fn start(
-    folder: &Folder,
-    options: &Options,
-    runtime: std::path::PathBuf,
-    progress: &Progress,
-) -> Result<ClusterSpec> {
-    let agents = if options.control_plane_only {
-        0
-    } else {
-        options.nodes - 1
-    };
-    let mut spec = ClusterSpec {
-        name: folder.name().clone(),
-        nodes: std::iter::once(NodeSpec::server())
-            .chain((1..=agents).map(NodeSpec::agent))
-            .collect(),
-        control_plane_only: options.control_plane_only,
-        runtime,
-        api_port: None,
-        complete: false,
-    };
+/// Asks the components about flags of the user's before anything is started: with
+/// one that they do not know, they would never come up.
+fn check_arguments(spec: &ClusterSpec) -> Result<()> {
+    let arguments = &spec.arguments;
+    for (component, option, given) in [
+        ("kubelet", "--kubelet-arg", &arguments.kubelet),
+        ("kube-apiserver", "--apiserver-arg", &arguments.api_server),
+    ] {
+        if given.is_empty() {
+            continue;
+        }
+        let program = spec.runtime.join(component);
+        let output = std::process::Command::new(&program)
+            .args(components::flags(given))
+            .arg("--version")
+            .output()
+            .system(format!("cannot run {}", program.display()))?;
+        if !output.status.success() {
+            let words = String::from_utf8_lossy(&output.stderr);
+            let reason = words
+                .lines()
+                .find(|line| line.contains("flag") || line.contains("rror"))
+                .or(words.lines().last())
+                .unwrap_or("it did not say why");
+            return Err(Error::State(format!(
+                "{option}: {component} refuses it: {reason}; nothing was started"
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn start(folder: &Folder, mut spec: ClusterSpec, progress: &Progress) -> Result<ClusterSpec> {
+    folder.save(&spec)?;
+    // First, because the nodes are told its ports.
+    let ports = switch::start(folder)?;
+    spec.api_port = Some(ports.api);
+    if let Some(registry) = &mut spec.registry {
+        registry.port = ports.registry;
+    }
     folder.save(&spec)?;
     let authorities = Authorities::create(folder)?;
     for node in &spec.nodes {
@@ -158,14 +229,14 @@ async fn start(
     if !spec.control_plane_only {
         images::keep_pause(folder, &spec.runtime)?;
     }
+    if let Some(program) = &spec.name_server {
+        images::keep_name_server(folder, program)?;
+    }
     progress.say("certificates and configuration written");
 
-    let port = switch::start(folder, None)?;
-    spec.api_port = Some(port);
-    folder.save(&spec)?;
     let admin = authorities.admin()?;
     let context = format!("klab-{}", spec.name);
-    let url = format!("https://127.0.0.1:{port}");
+    let url = format!("https://127.0.0.1:{}", ports.api);
     let admin_config = kubeconfig::for_admin(
         &context,
         &url,
@@ -184,8 +255,19 @@ async fn start(
         .await
         .map_err(|error| with_logs(folder, error))?;
     step.done(&format!("ready at {url}"));
+    if let Some(port) = ports.registry {
+        registry::ready(folder, port).await?;
+        progress.say(&format!("registry: 127.0.0.1:{port}"));
+    }
     if !spec.control_plane_only {
-        make_ready(folder, &spec.nodes, None, progress).await?;
+        let nodes = make_ready(folder, &spec.nodes, None, progress);
+        // Its pods are there when the nodes are.
+        let (addons, ()) = try_join(Addons::apply(folder, &spec), nodes).await?;
+        let step = progress.step("name server");
+        addons.ready().await?;
+        if spec.name_server.is_some() {
+            step.done(&format!("answers at {DNS_SERVICE}"));
+        }
     }
     spec.complete = true;
     folder.save(&spec)?;
@@ -260,6 +342,10 @@ fn with_logs(folder: &Folder, error: Error) -> Error {
             node.name,
             words.replace('\n', "\n    ")
         );
+    }
+    // Each node needs some, and 128 for all of root's programs are usual.
+    if text.contains("too many open files") {
+        text.push_str("\n  the machine's inotify instances are used up: sysctl -w fs.inotify.max_user_instances=512");
     }
     Error::Component(text)
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The node's end of its cable.
-const NODE_END: &str = "eth0";
+pub(super) const NODE_END: &str = "eth0";
 
 /// Puts this process into a new network namespace and connects that to the
 /// switch. The calling process must have one thread.
@@ -89,12 +89,11 @@ pub fn connected(folder: &Folder, nodes: &[NodeSpec]) -> Result<Vec<String>> {
     })
 }
 
-/// Does `work` in the switch's network namespace, on a thread of its own: the
-/// caller's may be in the middle of something else, and stays where it is.
-fn at_switch<T: Send>(
-    folder: &Folder,
-    work: impl AsyncFnOnce(&Links) -> Result<T> + Send,
-) -> Result<T> {
+/// The switch's process.
+///
+/// # Errors
+/// When it does not run.
+pub fn switch_pid(folder: &Folder) -> Result<i32> {
     let switch = process::switch(&folder.path())?.ok_or_else(|| {
         Error::State(format!(
             "the switch of cluster {name} does not run, so the cluster is broken; remove it with: {down}",
@@ -102,7 +101,16 @@ fn at_switch<T: Send>(
             down = folder.command("down")
         ))
     })?;
-    let switch = namespace_of(switch.pid)?;
+    Ok(switch.pid)
+}
+
+/// Does `work` in the switch's network namespace, on a thread of its own: the
+/// caller's may be in the middle of something else, and stays where it is.
+fn at_switch<T: Send>(
+    folder: &Folder,
+    work: impl AsyncFnOnce(&Links) -> Result<T> + Send,
+) -> Result<T> {
+    let switch = namespace_of(switch_pid(folder)?)?;
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| in_namespace(switch.as_fd(), work));
         thread

@@ -12,14 +12,14 @@ use std::{
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::recipe::{LINKS, MODULES, Module};
+use super::{Part, recipe::Module};
 use crate::{
     error::{Context, Error, Result},
     progress::Progress,
 };
 
-/// Builds every program into `folder`, the `bin` of a folder in the cache.
-pub(super) fn build(folder: &Path, progress: &Progress) -> Result<()> {
+/// Builds every program of a part into `folder`, the `bin` of a folder in the cache.
+pub(super) fn build(part: Part, folder: &Path, progress: &Progress) -> Result<()> {
     let home = folder.parent().unwrap_or(folder);
     let cache = home.parent().unwrap_or(home);
     fs::create_dir_all(cache).file("cannot create", cache)?;
@@ -31,7 +31,7 @@ pub(super) fn build(folder: &Path, progress: &Progress) -> Result<()> {
     if folder.exists() {
         return Ok(());
     }
-    check_tools()?;
+    check_tools(part)?;
 
     let unfinished = home.with_added_extension("unfinished");
     if unfinished.exists() {
@@ -39,23 +39,27 @@ pub(super) fn build(folder: &Path, progress: &Progress) -> Result<()> {
     }
     let programs = unfinished.join("bin");
     fs::create_dir_all(&programs).file("cannot create", &programs)?;
-    progress.say("building the cluster's programs once; this takes some minutes");
-    for (done, module) in MODULES.iter().enumerate() {
+    progress.say(&format!(
+        "building the {part}'s programs once; this takes some minutes"
+    ));
+    let modules = part.modules();
+    for (done, module) in modules.iter().enumerate() {
         build_module(
             module,
             &unfinished,
             &programs,
-            &format!("{}/{}", done + 1, MODULES.len()),
+            &format!("{}/{}", done + 1, modules.len()),
             progress,
         )?;
     }
-    for (name, target) in LINKS {
+    for (name, target) in part.links() {
         symlink(target, programs.join(name)).file("cannot link", programs.join(name))?;
     }
     fs::rename(&unfinished, home).file("cannot rename to", home)
 }
 
-fn check_tools() -> Result<()> {
+/// Whether everything is there to build a part with.
+pub(super) fn check_tools(part: Part) -> Result<()> {
     let runs = |program: &str, argument: &str| {
         Command::new(program)
             .arg(argument)
@@ -66,16 +70,18 @@ fn check_tools() -> Result<()> {
     };
     let mut missing = Vec::new();
     if !runs("go", "version") {
-        missing.push("Go 1.25 or later (https://go.dev/doc/install)");
+        missing.push("Go 1.26 or later (https://go.dev/doc/install)");
     }
-    if !runs("cc", "--version") {
+    // runc is the only one that is not Go alone.
+    let c = part == Part::Cluster;
+    if c && !runs("cc", "--version") {
         missing.push("a C compiler (apt-get install gcc libc6-dev)");
     }
-    if !Command::new("pkg-config")
-        .args(["--exists", "libseccomp"])
-        .status()
-        .is_ok_and(|s| s.success())
-    {
+    let seccomp = || {
+        let mut pkg_config = Command::new("pkg-config");
+        pkg_config.args(["--exists", "libseccomp"]).status()
+    };
+    if c && !seccomp().is_ok_and(|status| status.success()) {
         missing.push(
             "libseccomp's headers and pkg-config (apt-get install libseccomp-dev pkg-config)",
         );

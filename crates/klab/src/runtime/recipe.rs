@@ -24,8 +24,8 @@ macro_rules! files {
 const PLAIN: &str = "-s -w";
 const PURE_GO: (&str, &str) = ("CGO_ENABLED", "0");
 
-/// In the order of their build times, longest first.
-pub(super) const MODULES: &[Module] = &[
+/// What every cluster runs, in the order of build times, longest first.
+pub(super) const CLUSTER: &[Module] = &[
     Module {
         name: "kubernetes",
         files: files!("kubernetes": "go.mod", "go.sum", "main.go"),
@@ -92,7 +92,25 @@ pub(super) const MODULES: &[Module] = &[
     },
 ];
 
-/// Other names of what was built.
+/// What `up --registry` runs.
+pub(super) const REGISTRY: &[Module] = &[Module {
+    name: "registry",
+    files: files!("registry": "go.mod", "go.sum"),
+    arguments: &["-ldflags", PLAIN, "tool"],
+    environment: &[PURE_GO],
+    programs: &["registry"],
+}];
+
+/// What resolves the names of Services.
+pub(super) const DNS: &[Module] = &[Module {
+    name: "coredns",
+    files: files!("coredns": "go.mod", "go.sum", "main.go"),
+    arguments: &["-ldflags", PLAIN, "."],
+    environment: &[PURE_GO],
+    programs: &["coredns"],
+}];
+
+/// Other names of what was built for [`CLUSTER`].
 pub(super) const LINKS: &[(&str, &str)] = &[
     ("etcd", "server"),
     ("kube-apiserver", "kubernetes"),

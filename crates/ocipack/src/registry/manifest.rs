@@ -1,8 +1,8 @@
 //! Manifests: small documents, under their digest and under tags.
 
 use oci_spec::image::{Descriptor, Digest, MediaType};
-use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Method, Response};
 
 use super::http::{Call, silent};
 use super::{Registry, RegistryError, Repository};
@@ -10,6 +10,8 @@ use crate::digest::Blob;
 use crate::read::{DOCKER_LIST, DOCKER_MANIFEST_TYPE, MAX_DOCUMENT};
 use crate::reference::Reference;
 
+/// The header by which a registry says that it lists a manifest with its subject.
+const SUBJECT: &str = "oci-subject";
 const ACCEPTED: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -65,24 +67,13 @@ impl Repository<'_> {
         call: &Call,
         target: &str,
     ) -> Result<(Descriptor, Vec<u8>), RegistryError> {
-        let mut response = self.send_once(call).await?;
+        let response = self.send_once(call).await?;
         let refuse = |problem: String| {
             RegistryError::content(format!("manifest {target} of {}", self.display()), problem)
         };
         let media_type = response.headers().get(CONTENT_TYPE).cloned();
         let promised = response.headers().get("docker-content-digest").cloned();
-        let limit = self.registry.options.timeout;
-        let mut bytes = Vec::new();
-        loop {
-            let piece = tokio::time::timeout(limit, response.chunk());
-            let piece = piece.await.map_err(|_| silent(&call.what, limit))?;
-            let piece = piece.map_err(|error| RegistryError::transport(&call.what, error))?;
-            let Some(piece) = piece else { break };
-            bytes.extend_from_slice(&piece);
-            if bytes.len() as u64 > MAX_DOCUMENT {
-                return Err(refuse(format!("is over {MAX_DOCUMENT} bytes long")));
-            }
-        }
+        let bytes = self.document(response, &call.what).await?;
         let digest = Blob::new(bytes.clone()).digest;
         let asked = target.starts_with("sha256:").then_some(target);
         let promised = promised.as_ref().and_then(|digest| digest.to_str().ok());
@@ -105,13 +96,37 @@ impl Repository<'_> {
         Ok((descriptor, bytes))
     }
 
-    /// Puts a manifest under its digest or under a tag.
+    /// Reads an answer that is a document, however long it claims to be.
+    pub(super) async fn document(
+        &self,
+        mut response: Response,
+        what: &str,
+    ) -> Result<Vec<u8>, RegistryError> {
+        let limit = self.registry.options.timeout;
+        let mut bytes = Vec::new();
+        loop {
+            let piece = tokio::time::timeout(limit, response.chunk());
+            let piece = piece.await.map_err(|_| silent(what, limit))?;
+            let piece = piece.map_err(|error| RegistryError::transport(what, error))?;
+            let Some(piece) = piece else {
+                return Ok(bytes);
+            };
+            bytes.extend_from_slice(&piece);
+            if bytes.len() as u64 > MAX_DOCUMENT {
+                let problem = format!("the answer is over {MAX_DOCUMENT} bytes long");
+                return Err(RegistryError::content(format!("cannot {what}"), problem));
+            }
+        }
+    }
+
+    /// Puts a manifest under its digest or under a tag; whether the registry lists it with what
+    /// it refers to.
     pub(crate) async fn put_manifest(
         &self,
         descriptor: &Descriptor,
         document: &Blob,
         target: &str,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<bool, RegistryError> {
         let url = self.url(&format!("manifests/{target}"));
         let what = format!("put the manifest {target} into {}", self.display());
         let media_type = descriptor.media_type().to_string();
@@ -129,6 +144,6 @@ impl Repository<'_> {
             let problem = format!("was stored as {stored}, not as {}", descriptor.digest());
             return Err(RegistryError::content(what, problem));
         }
-        Ok(())
+        Ok(response.headers().contains_key(SUBJECT))
     }
 }

@@ -10,7 +10,8 @@ use super::fixture::{Fixture, assert_fails, stdout};
 /// A tool that keeps its arguments and the archive, its last argument.
 fn tool(fixture: &Fixture, name: &str, end: &str) -> String {
     let script = format!(
-        "#!/bin/sh\necho \"$@\" >'{arguments}'\nfor archive; do :; done\ncp \"$archive\" '{taken}'\n{end}\n",
+        "#!/bin/sh\necho \"$@\" >>'{arguments}'\nfor archive; do :; done\n\
+         [ ! -f \"$archive\" ] || cp \"$archive\" '{taken}'\n{end}\n",
         arguments = fixture.path("arguments").display(),
         taken = fixture.path("taken.tar").display(),
     );
@@ -35,6 +36,9 @@ fn containerd_gets_an_archive_of_either_form() {
             arguments.starts_with("-a /run/c.sock -n k8s.io images import "),
             "{arguments}"
         );
+        let tagged =
+            format!("images tag --force docker.io/library/web:1 docker.io/library/web@{digest}\n");
+        assert!(arguments.ends_with(&tagged), "{arguments}");
         let taken = Source::open(fixture.path("taken.tar")).unwrap();
         assert!(taken.verify().is_ok());
         assert_eq!(taken.digest().unwrap().to_string(), digest);
@@ -43,7 +47,8 @@ fn containerd_gets_an_archive_of_either_form() {
         .run(&["load", "web.tar", "--containerd", "c.sock", "--ctr", &ctr])
         .success();
     let arguments = fs::read_to_string(fixture.path("arguments")).unwrap();
-    assert!(arguments.starts_with("-a /"), "{arguments}");
+    let absolute = |line: &str| line.starts_with("-a /");
+    assert!(arguments.lines().all(absolute), "{arguments}");
 
     fixture
         .run(&[

@@ -11,7 +11,10 @@ use std::{
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use crate::{repo::Repo, run::Runner};
+use crate::{repo::Repo, run::Runner, setup};
+
+/// With what the wrapper asks cargo for the list of crates, which it puts into the program.
+const CARGO_ARGUMENTS: &str = r#"{"offline":false,"locked":true,"frozen":false,"config":[]}"#;
 
 /// The built program.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ pub(super) fn build(repo: &Repo, runner: &Runner) -> anyhow::Result<Server> {
     let host = field(&version, "host")?;
     let (target, platform) = target(host)?;
     // A folder of its own: other flags here must not rebuild everything there.
-    let folder = repo.target.join("static");
+    let folder = repo.target.join("server");
     let mut metadata = repo.cargo();
     metadata.args([
         "metadata",
@@ -84,6 +87,11 @@ pub(super) fn build(repo: &Repo, runner: &Runner) -> anyhow::Result<Server> {
         build.env_remove(name);
     }
     build.env("CARGO_ENCODED_RUSTFLAGS", rustflags(&remaps));
+    // `cargo auditable` would put its own path into the names of symbols, and so into the bytes:
+    // cargo hashes a workspace's wrapper, and not a wrapper of every rustc.
+    build
+        .env("RUSTC_WRAPPER", setup::AUDITABLE.ensure(repo, runner)?)
+        .env("CARGO_AUDITABLE_ORIG_ARGS", CARGO_ARGUMENTS);
     runner.run(&mut build)?;
     let binary = folder.join(target).join("release/hostname-server");
     if !binary.is_file() {
@@ -125,7 +133,7 @@ fn changes_the_build(variable: &OsString) -> bool {
     ["CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_BUILD_"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
-        || ["RUSTFLAGS", "CARGO_INCREMENTAL"].contains(&&*name)
+        || ["RUSTFLAGS", "CARGO_INCREMENTAL", "RUSTC_WORKSPACE_WRAPPER"].contains(&&*name)
 }
 
 /// Flags in cargo's encoding, which allows spaces in paths.

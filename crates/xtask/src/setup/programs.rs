@@ -70,7 +70,7 @@ fn answers(command: &mut Command) -> bool {
 }
 
 fn missing_go(repo: &Repo) -> Option<Missing> {
-    let module = repo.root.join("crates/klab/runtime/kubernetes");
+    let module = repo.root.join("crates/klab/runtime/coredns");
     let wanted = fs::read_to_string(module.join("go.mod"))
         .ok()
         .and_then(|text| go_directive(&text));

@@ -26,12 +26,16 @@ let
         done
       '';
 
-  # One whose programs klab has compiled.
+  # One whose programs klab has compiled: in one folder for each part, side by side.
   compiled =
     name: programs:
     runCommand "${name}-of-klab" { inherit programs; } ''
       mkdir -p $out/bin
-      for program in $programs; do ln -s ${host.runtime}/$program $out/bin/; done
+      for program in $programs; do
+        for path in ${host.runtime}/../../*/bin/$program ${host.runtime}/$program; do
+          [ ! -e "$path" ] || ln -sf "$path" $out/bin/
+        done
+      done
     '';
 
   hook =
@@ -82,6 +86,8 @@ lib.mapAttrs found {
     "containerd-shim-runc-v2"
     "ctr"
   ];
+  coredns = [ "coredns" ];
+  distribution = [ "registry" ];
   etcd = [ "etcd" ];
   kubectl = [ "kubectl" ];
   kubernetes = [

@@ -140,7 +140,7 @@ impl ObjectView {
             },
             Action::Blocked(blocked) => Self {
                 blocked: Some(blocked.name()),
-                reason: Some(reason(blocked, target)),
+                reason: Some(blocked.of(object)),
                 conflicts: match blocked {
                     Blocked::Conflict(conflicts) => conflicts.clone(),
                     _ => Vec::new(),
@@ -223,16 +223,6 @@ impl PruneView {
             self.namespace.as_deref(),
             &self.name,
         )
-    }
-}
-
-fn reason(blocked: &Blocked, target: &Target) -> String {
-    match blocked {
-        Blocked::Immutable(reason) => format!(
-            "a field that cannot change would have to: {reason}; --recreate={} deletes the object and creates it anew",
-            target.object.label()
-        ),
-        other => other.to_string(),
     }
 }
 
