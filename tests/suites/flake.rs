@@ -193,6 +193,17 @@ fn publish_gives_what_was_built_and_deploys_pin_it() {
     let mut verify = Command::new(tool("ocipack"));
     verify.args(["verify", "--against", &format!("{repository}@{digest}")]);
     run(verify.arg(&place.shared.archive), "").exits(0);
+    for kind in ["vnd.cyclonedx+json", "vnd.in-toto+json"] {
+        let mut referrers = Command::new(tool("ocipack"));
+        referrers.args(["referrers", &format!("{repository}@{digest}")]);
+        referrers.args([
+            "--content",
+            "--artifact-type",
+            &format!("application/{kind}"),
+        ]);
+        let content = run(&mut referrers, "").exits(0).stdout;
+        assert!(serde_json::from_str::<Value>(&content).is_ok(), "{content}");
+    }
 
     let words = ["--registry", &prefix, "--create-namespace", "--dry-run"];
     place.app("deploy", &words).exits(0);
