@@ -100,7 +100,8 @@ pin_images() {
   done <<<"$IMAGES"
 }
 
-# Pushes every image, the tags last, and prints REPOSITORY@DIGEST of each.
+# Pushes every image, the tags last, attaches what it is made of and how, and prints
+# REPOSITORY@DIGEST of each.
 push_images() {
   local placeholder repository tag archive layout digest pushed target references one
   while IFS=$'\t' read -r placeholder repository tag archive layout digest; do
@@ -114,6 +115,22 @@ push_images() {
       say "error: $target has $pushed, but $(cat "$digest") was built; push it again"
       exit 2
     fi
+    attach "$layout" "$target@$pushed" >&2
     printf '%s@%s\n' "$target" "$pushed"
   done <<<"$IMAGES"
+}
+
+# An SBOM and a statement of provenance. A program that does not list its crates has no SBOM.
+attach() {
+  local layout=$1 reference=$2 documents
+  documents=$(mktemp -d)
+  if ocipack sbom "$layout" >"$documents/sbom.json" </dev/null; then
+    ocipack attach "$reference" "$documents/sbom.json" "${registry_flags[@]}" </dev/null
+  else
+    say "$reference goes without an SBOM"
+  fi
+  ocipack provenance "$layout" --builder https://nixos.org/nix --build-type urn:nix:derivation \
+    --parameter "output=$layout" >"$documents/provenance.json" </dev/null
+  ocipack attach "$reference" "$documents/provenance.json" "${registry_flags[@]}" </dev/null
+  rm -r "$documents"
 }

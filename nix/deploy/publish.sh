@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 publish_usage() {
   cat <<END
-Pushes the images, by digest first and then their tags, and prints REPOSITORY@DIGEST of each.
+Pushes the images, by digest first and then their tags, attaches an SBOM and a statement of
+provenance to each, and prints its REPOSITORY@DIGEST.
 
 Usage: publish --registry PREFIX [OPTION…]
 

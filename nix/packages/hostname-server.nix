@@ -26,8 +26,6 @@ rustPlatform.buildRustPackage {
   '';
   # The profile strips already; another strip would write the file anew.
   dontStrip = true;
-  # The dependencies are told by the image's SBOM, not inside of the program.
-  auditable = false;
 
   meta = {
     description = "Answers every request with the name of the host it runs on";

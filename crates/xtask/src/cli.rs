@@ -40,6 +40,15 @@ pub enum Command {
     Demo(Demo),
     /// Format, lints, docs, licences, unit tests, then the suites on a real cluster
     Test(Test),
+    /// Evaluate and build the flake, and run its apps on a cluster; part of `test`
+    #[command(after_help = "\
+Uses the nix on PATH. Where there is none and CI=true, one from Debian's archive is put into a
+folder of the cache. In nixpkgs' place is a stand-in that is made of this machine's tools
+(tests/flake/nixpkgs), so nothing comes from the network.
+
+Example:
+  CI=true cargo xtask flake-check")]
+    FlakeCheck,
     /// Kill kapply at random moments for as long as you like; every next run must finish the job
     Soak(Soak),
     /// Measure a tool beside others that do the same

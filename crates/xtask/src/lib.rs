@@ -8,13 +8,15 @@
 //! 3. [`cluster`] starts a klab cluster and gives it the image;
 //! 4. [`demo`] runs the drills on it, [`mod@test`] runs the suites of `tests/`;
 //!    [`mod@bench`] measures on one;
-//! 5. the cluster goes down, whatever happened before ([`run`]), and
+//! 5. [`flake`] evaluates and builds the flake, and its suite runs the flake's apps;
+//! 6. the cluster goes down, whatever happened before ([`run`]), and
 //!    [`machine`] says whether the machine is as it was.
 
 pub mod bench;
 pub mod cli;
 pub mod cluster;
 pub mod demo;
+pub mod flake;
 pub mod image;
 pub mod machine;
 pub mod repo;

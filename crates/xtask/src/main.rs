@@ -39,6 +39,7 @@ fn dispatch(command: &Command) -> anyhow::Result<()> {
         Command::Image(options) => image::command(&repo, &runner, options),
         Command::Demo(options) => demo::command(repo, runner, options),
         Command::Test(options) => test::command(repo, runner, options),
+        Command::FlakeCheck => test::flake_check(repo, runner),
         Command::Soak(options) => test::soak(repo, runner, options),
         Command::Bench(options) => match &options.command {
             BenchCommand::Kapply(options) => bench::kapply(repo, runner, options),

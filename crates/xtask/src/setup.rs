@@ -16,7 +16,7 @@ use clap::ValueEnum;
 
 use crate::{
     cli,
-    repo::{Refusal, Repo, require_root},
+    repo::{Refusal, Repo, find_program, require_root},
     run::{Runner, answer, say},
 };
 
@@ -85,6 +85,18 @@ pub fn ensure(repo: &Repo, runner: &Runner, phases: &[Phase]) -> anyhow::Result<
         .with_context(|| format!("setup, phase {}", name(*phase)))?;
     }
     Ok(())
+}
+
+/// Installs the packages of those programs that are not there and are called as their packages.
+///
+/// # Errors
+/// When apt fails.
+pub fn ensure_programs(runner: &Runner, programs: &[&str]) -> anyhow::Result<()> {
+    let missing = programs
+        .iter()
+        .copied()
+        .filter(|program| find_program(program).is_none());
+    packages::install(runner, &missing.collect::<Vec<_>>())
 }
 
 /// Refuses unless everything is there that these phases call and cannot provide.

@@ -7,6 +7,7 @@ mod suites;
 use crate::{
     cli,
     cluster::{Cluster, owned_name},
+    flake::{Flake, Nix},
     image::Image,
     machine::Inventory,
     repo::{Repo, require_root},
@@ -19,6 +20,8 @@ use selection::Selection;
 pub const CLUSTER_VARIABLE: &str = "E2E_CLUSTER";
 /// The image that its nodes have, for the suites.
 pub const IMAGE_VARIABLE: &str = "E2E_IMAGE";
+/// The suite that runs the flake's apps.
+const FLAKE_SUITE: &str = "flake";
 /// The archive of that image, for the suites.
 pub const ARCHIVE_VARIABLE: &str = "E2E_ARCHIVE";
 
@@ -84,6 +87,18 @@ const SUITES: &[Stage<Session>] = &[
         run: suites::load,
     },
     Stage {
+        name: "flake: Nix and the stand-in",
+        run: suites::flake_prepare,
+    },
+    Stage {
+        name: "flake: evaluate",
+        run: suites::flake_evaluate,
+    },
+    Stage {
+        name: "flake: build and compare",
+        run: suites::flake_build,
+    },
+    Stage {
         name: "suites",
         run: suites::run,
     },
@@ -108,6 +123,8 @@ struct Session {
     /// None with `--no-cluster`.
     cluster: Option<Target>,
     image: Option<Image>,
+    /// None where the suite `flake` does not run.
+    flake: Option<Flake>,
     /// The profile of nextest for the suites, and what they are told besides.
     profile: &'static str,
     variables: Vec<(&'static str, String)>,
@@ -145,6 +162,20 @@ pub fn soak(repo: Repo, runner: Runner, options: &cli::Soak) -> anyhow::Result<(
     run(repo, runner, &killed, "soak", variables)
 }
 
+/// `cargo xtask flake-check`
+///
+/// # Errors
+/// As [`command`]; and a refusal when there is no Nix.
+pub fn flake_check(repo: Repo, runner: Runner) -> anyhow::Result<()> {
+    Nix::require()?;
+    let flake = cli::Test {
+        filters: vec![FLAKE_SUITE.to_owned()],
+        no_cluster: false,
+        cluster: None,
+    };
+    run(repo, runner, &flake, "e2e", Vec::new())
+}
+
 fn run(
     repo: Repo,
     runner: Runner,
@@ -177,6 +208,7 @@ fn run(
         selection,
         cluster,
         image: None,
+        flake: None,
         profile,
         variables,
     };

@@ -1,8 +1,8 @@
 {
   description = "Takes nixpkgs' place where nixpkgs cannot be fetched: the same names, this machine's tools";
 
-  # host.json, put beside this file, says what tools there are; the checkout's Cargo.lock is put
-  # there, too.
+  # host.json, which `cargo xtask flake-check` puts beside this file, says what tools there are; it
+  # puts the checkout's Cargo.lock there, too.
   outputs =
     { ... }:
     let

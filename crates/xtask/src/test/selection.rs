@@ -24,6 +24,9 @@ pub(super) struct Selection {
     /// Test binaries that a filter names, by nextest's id: all their tests run.
     binaries: Vec<String>,
     counts: (usize, usize),
+    /// The selected tests of each suite.
+    suites: BTreeMap<String, usize>,
+    left_out: Vec<String>,
 }
 
 /// The part of `cargo nextest list --message-format json` that is read here.
@@ -67,6 +70,8 @@ impl Selection {
                 filters: filters.to_vec(),
                 binaries: Vec::new(),
                 counts: (0, 0),
+                suites: BTreeMap::new(),
+                left_out: Vec::new(),
             }),
         }
     }
@@ -78,6 +83,7 @@ impl Selection {
         let names = |text: &str| self.filters.iter().any(|filter| text.contains(filter));
         let mut binaries = Vec::new();
         let mut counts = (0, 0);
+        let mut suites = BTreeMap::new();
         for (id, suite) in &list.rust_suites {
             let whole = self.filters.is_empty() || names(id);
             let selected = |(name, test): &(&String, &Test)| {
@@ -86,6 +92,7 @@ impl Selection {
             let count = suite.tests.iter().filter(selected).count();
             if suite.package_name == SUITES {
                 counts.1 += count;
+                suites.insert(id.clone(), count);
             } else {
                 counts.0 += count;
             }
@@ -100,7 +107,7 @@ impl Selection {
             ))
             .into());
         }
-        (self.binaries, self.counts) = (binaries, counts);
+        (self.binaries, self.counts, self.suites) = (binaries, counts, suites);
         Ok(())
     }
 
@@ -111,6 +118,11 @@ impl Selection {
             Part::Unit => format!("not package({SUITES})"),
             Part::Suites => format!("package({SUITES})"),
         };
+        let left_out = self
+            .left_out
+            .iter()
+            .map(|id| format!(" & not binary_id(={id})"));
+        let scope = scope + &left_out.collect::<String>();
         let tests = self.filters.iter().map(|filter| format!("test(~{filter})"));
         let binaries = self.binaries.iter().map(|id| format!("binary_id(={id})"));
         let any: Vec<String> = tests.chain(binaries).collect();
@@ -125,9 +137,28 @@ impl Selection {
         self.counts
     }
 
+    /// Whether any test of this suite is selected.
+    pub(super) fn has_binary(&self, name: &str) -> bool {
+        self.suites
+            .get(&suite_id(name))
+            .is_some_and(|count| *count > 0)
+    }
+
+    /// Selects no test of this suite.
+    pub(super) fn leave_out(&mut self, name: &str) {
+        let id = suite_id(name);
+        self.counts.1 -= self.suites.remove(&id).unwrap_or_default();
+        self.left_out.push(id);
+    }
+
     pub(super) fn has_suites(&self) -> bool {
         self.counts.1 > 0
     }
+}
+
+/// As nextest calls it.
+fn suite_id(name: &str) -> String {
+    format!("{SUITES}::{name}")
 }
 
 #[cfg(test)]
@@ -164,6 +195,17 @@ mod tests {
             some.expression(Part::Suites),
             "(package(e2e)) & (test(~stack) | test(~third) | binary_id(=e2e::stack))"
         );
+    }
+
+    #[test]
+    fn a_suite_can_be_left_out() {
+        let mut all = selection(&[]);
+        all.resolve(LIST).unwrap();
+        assert!(all.has_binary("stack") && !all.has_binary("kapply"));
+        all.leave_out("stack");
+        assert!(!all.has_suites() && !all.has_binary("stack"));
+        let expression = all.expression(Part::Suites);
+        assert_eq!(expression, "package(e2e) & not binary_id(=e2e::stack)");
     }
 
     #[test]

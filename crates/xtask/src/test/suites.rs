@@ -3,10 +3,12 @@
 use anyhow::{Context, bail};
 
 use super::{
-    ARCHIVE_VARIABLE, CLUSTER_VARIABLE, IMAGE_VARIABLE, Session, Target, checks, selection::Part,
+    ARCHIVE_VARIABLE, CLUSTER_VARIABLE, FLAKE_SUITE, IMAGE_VARIABLE, Session, Target, checks,
+    selection::Part,
 };
 use crate::{
     cluster::{Cluster, orphans, owned_here},
+    flake::{Flake, Nix},
     image::{self, Image},
     machine::Inventory,
     run::say,
@@ -75,7 +77,37 @@ pub(super) fn load(session: &mut Session) -> anyhow::Result<()> {
         .load(&session.runner, &session.built()?.archive)
 }
 
+pub(super) fn flake_prepare(session: &mut Session) -> anyhow::Result<()> {
+    if !session.selection.has_binary(FLAKE_SUITE) {
+        return Ok(());
+    }
+    if let Err(refusal) = Nix::require() {
+        say(&format!("    the flake is not checked: {refusal}"));
+        session.selection.leave_out(FLAKE_SUITE);
+        return Ok(());
+    }
+    let runtime = Runtime::find(&session.repo)?;
+    let flake = Flake::prepare(&session.repo, &session.runner, &runtime)?;
+    session.variables.extend(flake.variables());
+    session.flake = Some(flake);
+    Ok(())
+}
+
+pub(super) fn flake_evaluate(session: &mut Session) -> anyhow::Result<()> {
+    let evaluate = |flake: &Flake| flake.evaluate(&session.runner);
+    session.flake.as_ref().map_or(Ok(()), evaluate)
+}
+
+pub(super) fn flake_build(session: &mut Session) -> anyhow::Result<()> {
+    let image = session.built()?;
+    let build = |flake: &Flake| flake.build(&session.runner, image);
+    session.flake.as_ref().map_or(Ok(()), build)
+}
+
 pub(super) fn run(session: &mut Session) -> anyhow::Result<()> {
+    if !session.selection.has_suites() {
+        return Ok(());
+    }
     let image = session.built()?;
     let mut run = checks::nextest(session, "run")?;
     run.args([

@@ -41,6 +41,14 @@ let
       common package
       // {
         cargoDeps = vendor package.cargoLock.lockFile;
+        # The program lists its crates, as those of nixpkgs do.
+        RUSTC_WRAPPER = host.auditable;
+        CARGO_AUDITABLE_ORIG_ARGS = builtins.toJSON {
+          offline = true;
+          locked = true;
+          frozen = true;
+          config = [ ];
+        };
         configurePhase = ''
           export CARGO_HOME=$NIX_BUILD_TOP/cargo-home cargoDepsCopy=$cargoDeps
           mkdir "$CARGO_HOME"

@@ -1,0 +1,253 @@
+//! The flake's apps, as a user runs them: built by Nix, against the live cluster.
+
+#[path = "flake/vm_tests.rs"]
+mod vm_tests;
+
+use std::{
+    env, fs,
+    process::{Command, Stdio},
+};
+
+use e2e::{Ran, Registry, Shared, run, tool};
+use serde_json::{Value, json};
+
+/// `nix COMMAND` in this checkout, with the stand-in in nixpkgs' place.
+fn nix(command: &str) -> Command {
+    let variable = |name| env::var(name).expect("run this suite with: cargo xtask flake-check");
+    let mut nix = Command::new(variable("E2E_NIX"));
+    nix.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .args([
+            command,
+            "--quiet",
+            "--no-write-lock-file",
+            "--override-input",
+            "nixpkgs",
+        ])
+        .arg(format!("path:{}", variable("E2E_NIXPKGS")))
+        .stdin(Stdio::null());
+    nix
+}
+
+/// `nix run .#APP -- WORDS`
+fn nix_run(app: &str, words: &[&str]) -> Command {
+    let mut nix = nix("run");
+    nix.arg(format!(".#{app}"))
+        .arg("--")
+        .args(words)
+        // Where a cluster is comes from the flags, and from nothing else.
+        .env_remove("KUBECONFIG");
+    nix
+}
+
+fn app(app: &str, words: &[&str]) -> Ran {
+    run(&mut nix_run(app, words), "")
+}
+
+/// A namespace's name, and the flags that lead to it; it is deleted when dropped.
+struct Place {
+    shared: Shared,
+    kubeconfig: String,
+    namespace: String,
+}
+
+impl Place {
+    fn new(prefix: &str) -> Self {
+        let shared = Shared::get();
+        let kubeconfig = shared.klab(&["kubeconfig", "--path"]).exits(0).stdout;
+        Self {
+            shared,
+            kubeconfig: kubeconfig.trim().to_owned(),
+            namespace: format!("{prefix}-{}", std::process::id()),
+        }
+    }
+
+    fn app(&self, name: &str, words: &[&str]) -> Ran {
+        let flags = ["--kubeconfig", &self.kubeconfig, "-n", &self.namespace];
+        app(name, &[&flags, words].concat())
+    }
+
+    fn get(&self, words: &[&str]) -> Value {
+        self.shared
+            .get_json(&[&["-n", &self.namespace], words].concat())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let words = [
+            "delete",
+            "namespace",
+            &self.namespace,
+            "--wait=false",
+            "--ignore-not-found",
+        ];
+        drop(self.shared.kubectl(&words, ""));
+    }
+}
+
+/// The digest of the image that cargo built; `cargo xtask flake-check` has found Nix's the same.
+fn digest(shared: &Shared) -> String {
+    let mut ocipack = Command::new(tool("ocipack"));
+    let printed = run(ocipack.arg("digest").arg(&shared.archive), "").exits(0);
+    printed.stdout.trim().to_owned()
+}
+
+#[test]
+fn deploy_diff_prune_and_destroy() {
+    let place = Place::new("flake-deploy");
+
+    // Without the namespace nothing is loaded; a dry run makes nothing.
+    let ran = place.app("deploy", &[]).exits(2);
+    assert!(
+        ran.stderr.contains("nothing was pushed, loaded or changed"),
+        "{ran}"
+    );
+    place
+        .app("deploy", &["--create-namespace", "--dry-run"])
+        .exits(0);
+    let absent = ["get", "namespace", &place.namespace];
+    place.shared.kubectl(&absent, "").exits(1);
+
+    let ran = place.app("deploy", &["--create-namespace"]).exits(0);
+    assert!(
+        ran.stderr.contains("loading images into the nodes (klab)"),
+        "{ran}"
+    );
+    let pods = place.get(&["pods", "-l", "app=web"]);
+    let pods = pods["items"].as_array().unwrap();
+    assert_eq!(pods.len(), 3, "{ran}");
+    for pod in pods {
+        // What runs is what was built, under a tag that only this content has.
+        let status = &pod["status"]["containerStatuses"][0];
+        let id = status["imageID"].as_str().unwrap();
+        assert!(id.ends_with(&digest(&place.shared)), "{pod}");
+        let image = pod["spec"]["containers"][0]["image"].as_str().unwrap();
+        let (_, tag) = image.split_once("localhost/hostname-server:").unwrap();
+        assert_eq!(tag.len(), 32, "{image}");
+    }
+    place.app("diff", &[]).exits(0);
+
+    // What another one changed is shown, and put back when told to.
+    let words = [
+        "-n",
+        &place.namespace,
+        "scale",
+        "deployment/web-deployment",
+        "--replicas=2",
+    ];
+    place.shared.kubectl(&words, "").exits(0);
+    let ran = place.app("diff", &[]).exits(3);
+    assert!(ran.stdout.contains(".spec.replicas"), "{ran}");
+    place
+        .app("deploy", &["--force-conflicts-with=kubectl"])
+        .exits(0);
+    assert_eq!(
+        place.get(&["deployment", "web-deployment"])["spec"]["replicas"],
+        3
+    );
+
+    // A member that the manifests do not have is one that left them.
+    let service = place.get(&["service", "python-service"]);
+    let left_over = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "left-over",
+            "namespace": place.namespace,
+            "labels": service["metadata"]["labels"],
+        },
+        "spec": { "ports": [{ "port": 80 }] },
+    });
+    place
+        .shared
+        .kubectl(&["create", "-f", "-"], &left_over.to_string())
+        .exits(0);
+    let ran = place.app("diff", &[]).exits(1);
+    assert!(ran.stdout.contains("delete service/left-over"), "{ran}");
+    place.app("deploy", &[]).exits(0);
+    let gone = ["-n", &place.namespace, "get", "service", "left-over"];
+    place.shared.kubectl(&gone, "").exits(1);
+
+    place.app("destroy", &[]).exits(0);
+    assert_eq!(
+        place.get(&["deployments,services,secrets"])["items"],
+        json!([])
+    );
+}
+
+#[test]
+fn publish_gives_what_was_built_and_deploys_pin_it() {
+    let place = Place::new("flake-publish");
+    let registry = Registry::start();
+    let prefix = registry.repository("team");
+    let repository = registry.repository("team/hostname-server");
+    let digest = digest(&place.shared);
+
+    let ran = app(
+        "publish",
+        &["--registry", &prefix, "--tag", "1.2.3", "--tag=latest"],
+    )
+    .exits(0);
+    assert_eq!(ran.stdout, format!("{repository}@{digest}\n"));
+    assert_eq!(registry.tags("team/hostname-server"), ["1.2.3", "latest"]);
+    let mut verify = Command::new(tool("ocipack"));
+    verify.args(["verify", "--against", &format!("{repository}@{digest}")]);
+    run(verify.arg(&place.shared.archive), "").exits(0);
+    for kind in ["vnd.cyclonedx+json", "vnd.in-toto+json"] {
+        let mut referrers = Command::new(tool("ocipack"));
+        referrers.args(["referrers", &format!("{repository}@{digest}")]);
+        referrers.args([
+            "--content",
+            "--artifact-type",
+            &format!("application/{kind}"),
+        ]);
+        let content = run(&mut referrers, "").exits(0).stdout;
+        assert!(serde_json::from_str::<Value>(&content).is_ok(), "{content}");
+    }
+
+    let words = ["--registry", &prefix, "--create-namespace", "--dry-run"];
+    place.app("deploy", &words).exits(0);
+    let words = ["create", "namespace", &place.namespace];
+    place.shared.kubectl(&words, "").exits(0);
+    let ran = place.app("diff", &["--registry", &prefix]).exits(1);
+    assert!(
+        ran.stdout
+            .contains(&format!("image: {repository}@{digest}")),
+        "{ran}"
+    );
+}
+
+#[test]
+fn nodes_that_cannot_be_reached_and_wrong_usage_are_refused() {
+    let place = Place::new("flake-refused");
+    let words = ["create", "namespace", &place.namespace];
+    place.shared.kubectl(&words, "").exits(0);
+
+    // A kubeconfig of no cluster that klab knows.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kubeconfig");
+    fs::copy(&place.kubeconfig, &file).unwrap();
+    let file = file.display().to_string();
+    let words = ["--kubeconfig", &file, "-n", &place.namespace];
+    let ran = run(
+        nix_run("deploy", &words).env("KLAB_STATE", folder.path()),
+        "",
+    );
+    ran.fails_naming(
+        5,
+        &[
+            "cannot be loaded into",
+            "agent1",
+            "--registry",
+            "nothing was changed",
+        ],
+    );
+    assert_eq!(place.get(&["deployments,secrets"])["items"], json!([]));
+
+    app("publish", &[]).fails_naming(2, &["--registry is missing"]);
+    app("publish", &["--registry", "https://ghcr.io"]).fails_naming(2, &["https://ghcr.io"]);
+    app("deploy", &["--context"]).fails_naming(2, &["--context needs a value"]);
+    place
+        .app("deploy", &["--bogus"])
+        .fails_naming(2, &["--bogus"]);
+}
