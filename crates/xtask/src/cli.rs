@@ -40,7 +40,7 @@ pub enum Command {
     Demo(Demo),
     /// Format, lints, docs, licences, unit tests, then the suites on a real cluster
     Test(Test),
-    /// Evaluate and build the flake, and run its apps on a cluster; part of `test`
+    /// Evaluate and build the flake, and run its apps on a cluster
     #[command(after_help = "\
 Uses the nix on PATH. Where there is none and CI=true, one from Debian's archive is put into a
 folder of the cache. In nixpkgs' place is a stand-in that is made of this machine's tools
