@@ -118,8 +118,17 @@ impl Shared {
     pub fn kdrill(&self, words: &[&str]) -> Ran {
         let klab = format!("{} --name {}", tool("klab").display(), self.name);
         let load = format!("{klab} exec server --");
-        let (down, up) = (format!("{klab} node stop"), format!("{klab} node start"));
-        let commands = ["--load-via", &load, "--node-down", &down, "--node-up", &up];
+        let node = |words: &str| format!("{klab} node {words}");
+        let (down, up) = (node("stop"), node("start"));
+        let (partition, heal) = (node("partition"), node("heal"));
+        let commands = [
+            ["--load-via", &load],
+            ["--node-down", &down],
+            ["--node-up", &up],
+            ["--partition", &partition],
+            ["--heal", &heal],
+        ]
+        .concat();
         run(
             Command::new(tool("kdrill"))
                 .arg("run")

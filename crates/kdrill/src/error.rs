@@ -63,6 +63,14 @@ pub enum Error {
         /// How it ended, with the end of its output.
         cause: String,
     },
+    /// kapply, as a library, could not do its part.
+    #[error("kapply: {action}: {cause}")]
+    Kapply {
+        /// What it was to do.
+        action: String,
+        /// Its words.
+        cause: String,
+    },
     /// A file could not be read or written.
     #[error("{}: {cause}", path.display())]
     File {

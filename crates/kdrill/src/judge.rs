@@ -2,6 +2,8 @@
 //! that each is tested with promises kept and promises broken.
 
 pub mod failures;
+pub mod images;
+pub mod latency;
 pub mod recovery;
 pub mod share;
 pub mod spread;

@@ -7,17 +7,20 @@
 //! 3. [`load`]: requests at a constant rate, each accounted for.
 //! 4. [`drills`]: what is done to the cluster; each drill is a file.
 //! 5. [`judge`]: pure functions that say whether a promise held.
-//! 6. [`report`]: timeline.json, report.html, and the summary.
+//! 6. [`report`]: timeline.json, report.html, junit.xml, and the summary.
 //!
 //! [`run`] takes a plan through them; [`putback`] undoes what drills change, come what may.
+//! [`compare`] sets two runs side by side.
 
 pub mod cli;
 pub mod cluster;
 pub mod command;
+pub mod compare;
 pub mod drills;
 pub mod error;
 pub mod files;
 pub mod judge;
+pub mod limits;
 pub mod load;
 pub mod progress;
 pub mod putback;

@@ -3,6 +3,7 @@
 
 pub mod generate;
 pub mod handle;
+pub mod pool;
 pub mod ports;
 pub mod received;
 pub mod record;

@@ -8,9 +8,10 @@ use std::{
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use kdrill::{
-    cli::{Cli, Command, Output, RunArgs},
+    cli::{Cli, Command, CompareArgs, Output, RunArgs},
     cluster::connect::connect,
-    drills,
+    compare, drills,
+    limits::Limits,
     load::generate,
     report::summary,
     run,
@@ -20,8 +21,9 @@ use kdrill::{
 #[tokio::main]
 async fn main() -> ExitCode {
     let code = match Cli::parse().command {
-        Command::Run(arguments) => run_drills(*arguments).await,
+        Command::Run(arguments) => Box::pin(run_drills(*arguments)).await,
         Command::List { output } => list(output),
+        Command::Compare(arguments) => compare_runs(&arguments),
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),
         Command::Load(arguments) => load(arguments.plan()).await,
@@ -41,6 +43,7 @@ async fn run_drills(arguments: RunArgs) -> anyhow::Result<ExitCode> {
     let connection = connect(kubeconfig.as_ref(), context.as_deref()).await?;
     if plan.namespace.is_empty() {
         plan.namespace.clone_from(&connection.default_namespace);
+        plan.params.manifests.connect.namespace = Some(plan.namespace.clone());
     }
     let document = run::run(plan, connection).await?;
     match output {
@@ -66,17 +69,60 @@ fn list(output: Output) -> anyhow::Result<ExitCode> {
         Output::Json => {
             let drills: Vec<_> = drills::ALL
                 .iter()
-                .map(|drill| serde_json::json!({"name": drill.name, "promise": drill.promise}))
+                .map(|drill| {
+                    let flags = drill.needs.iter().map(|need| need.flags());
+                    serde_json::json!({
+                        "name": drill.name,
+                        "promise": drill.promise,
+                        "does": drill.does,
+                        "needs": flags.filter(|flags| !flags.is_empty()).collect::<Vec<_>>(),
+                        "max_failed": drill.limits.max_failed.to_string(),
+                        "max_recovery_s": drill.limits.max_recovery.as_secs_f64(),
+                        "max_p99_s": drill.limits.max_p99.as_secs_f64(),
+                    })
+                })
                 .collect();
             print(&serde_json::to_string_pretty(&drills)?)?;
         }
         Output::Text => {
             for drill in drills::ALL {
-                print(&format!("{:10}  {}", drill.name, drill.promise))?;
+                let Limits {
+                    max_failed,
+                    max_recovery,
+                    max_p99,
+                } = drill.limits;
+                let needs: Vec<_> = drill.needs.iter().map(|need| need.flags()).collect();
+                let needs = needs.join("");
+                let needs = if needs.is_empty() {
+                    String::new()
+                } else {
+                    format!("; needs {needs}")
+                };
+                print(&format!(
+                    "{}\n    promise: {}\n    does:    {}{needs}\n    allowed: {max_failed} requests failed, recovery ≤ {} s, 99 % of the answers ≤ {} s\n",
+                    drill.name,
+                    drill.promise,
+                    drill.does,
+                    max_recovery.as_secs_f64(),
+                    max_p99.as_secs_f64(),
+                ))?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn compare_runs(arguments: &CompareArgs) -> anyhow::Result<ExitCode> {
+    let (before, after) = (
+        compare::read(&arguments.before)?,
+        compare::read(&arguments.after)?,
+    );
+    let comparison = compare::compare(&before, &after, arguments.tolerance);
+    match arguments.output {
+        Output::Json => print(&serde_json::to_string_pretty(&comparison)?)?,
+        Output::Text => print(&compare::table(&comparison))?,
+    }
+    Ok(ExitCode::from(u8::from(!comparison.is_fine())))
 }
 
 fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {

@@ -8,12 +8,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use k8s_openapi::api::core::v1::Node;
-use kube::{Api, Client};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cluster::scale::{self, SavedScale},
+    cluster::{
+        field::{self, Field, SavedField},
+        nodes, probes,
+    },
     command::UserCommand,
     error::{Error, Result},
     files::write_file,
@@ -26,15 +27,25 @@ const FILE: &str = "put-back.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// A Deployment's replica count.
-    Replicas(SavedScale),
+    /// A field of a Deployment.
+    Field(SavedField),
     /// A node was cut.
-    NodeDown {
-        /// Its name.
-        node: String,
-        /// Its UID: another node of the same name is not this one.
-        uid: Option<String>,
-    },
+    NodeDown(NodeRef),
+    /// A node's network was cut.
+    Partitioned(NodeRef),
+    /// A node was made unschedulable.
+    Cordoned(NodeRef),
+    /// A set of objects was made in this namespace, for the prune drill.
+    ProbeSet(String),
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRef {
+    /// Its name.
+    pub node: String,
+    /// Its UID: another node of the same name is not this one.
+    pub uid: Option<String>,
 }
 
 impl Change {
@@ -42,13 +53,40 @@ impl Change {
     #[must_use]
     pub fn undoing(&self) -> String {
         match self {
-            Self::Replicas(saved) => format!(
-                "scale deployment {}/{} back to {}",
-                saved.namespace, saved.deployment, saved.replicas
-            ),
-            Self::NodeDown { node, .. } => format!("start node {node} again"),
+            Self::Field(saved) => {
+                let (namespace, deployment) = (&saved.namespace, &saved.deployment);
+                match &saved.was {
+                    Field::Replicas(count) => {
+                        format!("scale deployment {namespace}/{deployment} back to {count}")
+                    }
+                    Field::Image { image, .. } => {
+                        format!(
+                            "set the image of deployment {namespace}/{deployment} back to {image}"
+                        )
+                    }
+                }
+            }
+            Self::NodeDown(NodeRef { node, .. }) => format!("start node {node} again"),
+            Self::Partitioned(NodeRef { node, .. }) => {
+                format!("give node {node} its network back")
+            }
+            Self::Cordoned(NodeRef { node, .. }) => format!("make node {node} schedulable again"),
+            Self::ProbeSet(namespace) => {
+                format!("delete the prune drill's objects in namespace {namespace}")
+            }
         }
     }
+}
+
+/// What putting back needs.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The API server.
+    pub client: &'a kube::Client,
+    /// Starts a node.
+    pub node_up: Option<&'a UserCommand>,
+    /// Gives a node its network back.
+    pub heal: Option<&'a UserCommand>,
 }
 
 /// The changes that stand.
@@ -97,17 +135,30 @@ impl Journal {
     ///
     /// # Errors
     /// The first thing that failed; the change then stays in the journal.
-    pub async fn put_back(
-        &self,
-        change: &Change,
-        client: &Client,
-        node_up: Option<&UserCommand>,
-    ) -> Result<()> {
+    pub async fn put_back(&self, change: &Change, means: Means<'_>) -> Result<()> {
+        let client = means.client;
         match change {
-            Change::Replicas(saved) => scale::restore(client, saved).await?,
-            Change::NodeDown { node, uid } => {
-                start_node(client, node, uid.as_ref(), node_up).await?;
+            Change::Field(saved) => field::restore(client, saved).await?,
+            Change::NodeDown(node) => {
+                let missing = || {
+                    format!(
+                        "node {} was cut and must be started again: give --node-up",
+                        node.node
+                    )
+                };
+                command_for(client, node, means.node_up, missing).await?;
             }
+            Change::Partitioned(node) => {
+                let missing = || {
+                    format!(
+                        "node {} was cut from the network and must be healed: give --heal",
+                        node.node
+                    )
+                };
+                command_for(client, node, means.heal, missing).await?;
+            }
+            Change::Cordoned(node) => nodes::uncordon(client, node).await?,
+            Change::ProbeSet(namespace) => probes::delete_probes(client, namespace).await?,
         }
         self.lock().retain(|standing| standing != change);
         self.save()
@@ -134,25 +185,18 @@ impl Journal {
     }
 }
 
-async fn start_node(
-    client: &Client,
-    node: &str,
-    uid: Option<&String>,
-    node_up: Option<&UserCommand>,
+/// Runs the command for a node, unless that node is gone.
+async fn command_for(
+    client: &kube::Client,
+    node: &NodeRef,
+    command: Option<&UserCommand>,
+    missing: impl Fn() -> String,
 ) -> Result<()> {
-    let found = Api::<Node>::all(client.clone())
-        .get_opt(node)
-        .await
-        .map_err(|error| Error::api(format!("get node {node}"), &error))?;
-    if found.is_none_or(|found| found.metadata.uid.as_ref() != uid) {
+    if !nodes::exists(client, node).await? {
         return Ok(());
     }
-    let command = node_up.ok_or_else(|| {
-        Error::Usage(format!(
-            "node {node} was cut and must be started again: give --node-up"
-        ))
-    })?;
-    command.run(&[node]).await
+    let command = command.ok_or_else(|| Error::Usage(missing()))?;
+    command.run(&[&node.node]).await
 }
 
 #[cfg(test)]
@@ -162,10 +206,10 @@ mod tests {
     #[test]
     fn changes_outlive_the_run_that_made_them_until_struck_out() {
         let folder = tempfile::tempdir().unwrap();
-        let change = Change::NodeDown {
+        let change = Change::NodeDown(NodeRef {
             node: "n1".to_owned(),
             uid: Some("u".to_owned()),
-        };
+        });
         Journal::open(folder.path())
             .unwrap()
             .add(change.clone())

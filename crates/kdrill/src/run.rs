@@ -5,10 +5,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     cluster::{connect::Connection, target, watch},
-    drills::{Drill, Findings, Need, Params, Stage, node_loss, stage::ClientHandle},
+    drills::{self, Drill, Findings, Need, Params, Stage, balance, outage, stage::ClientHandle},
     error::{Error, Result},
     files,
-    load::handle::{Load, LoadOptions},
+    load::{
+        generate::Connections,
+        handle::{Load, LoadOptions},
+    },
     progress::Progress,
     putback::Journal,
     report::{self, assemble},
@@ -20,11 +23,22 @@ use crate::{
     },
 };
 
+/// A word of the command line that says what to run.
+#[derive(Clone, Copy, Debug)]
+pub enum Choice {
+    /// Every drill that the flags allow.
+    All,
+    /// This one.
+    One(&'static Drill),
+}
+
 /// What to run.
 #[derive(Debug)]
 pub struct Plan {
     /// The drills, in order.
     pub drills: Vec<&'static Drill>,
+    /// Drills of `all` that the flags do not allow, with what is missing.
+    pub left_out: Vec<(&'static str, &'static str)>,
     /// The namespace of the Deployment and the Service.
     pub namespace: String,
     /// The Deployment.
@@ -42,6 +56,42 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Takes the drills that were asked for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when `all` stands beside others.
+    pub fn choose(&mut self, choices: &[Choice]) -> Result<()> {
+        if choices
+            .iter()
+            .all(|choice| matches!(choice, Choice::One(_)))
+        {
+            self.drills = choices
+                .iter()
+                .filter_map(|choice| match choice {
+                    Choice::One(drill) => Some(*drill),
+                    Choice::All => None,
+                })
+                .collect();
+            return Ok(());
+        }
+        if choices.len() > 1 {
+            return Err(Error::Usage(
+                "`all` is every drill: name no other beside it".to_owned(),
+            ));
+        }
+        for drill in drills::ALL {
+            match drill
+                .needs
+                .iter()
+                .find_map(|need| self.params.missing(*need))
+            {
+                None => self.drills.push(drill),
+                Some(missing) => self.left_out.push((drill.name, missing)),
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses what needs no cluster to be seen as wrong.
     ///
     /// # Errors
@@ -57,24 +107,30 @@ impl Plan {
                 params.scale_to, params.replicas
             ));
         }
-        if let (Some(drill), None) = (needs(Need::NodeAdd), &params.node_add) {
-            return wrong(format!(
-                "{} needs --node-add CMD, the command that adds a node",
-                drill.name
-            ));
+        if self.load.connections == Connections::Kept
+            && self
+                .drills
+                .iter()
+                .any(|drill| drill.name == balance::DRILL.name)
+        {
+            return wrong(
+                "balance counts fresh connections, and --connections kept makes none: give fresh or both".to_owned(),
+            );
         }
-        if let Some(drill) = needs(Need::NodeLoss) {
-            let (down, up) = (params.node_down.is_some(), params.node_up.is_some());
-            if params.expect_lost.is_none() && !(down && up) {
-                let missing = if down {
-                    "--node-up CMD, the command that starts a node"
-                } else {
-                    "--node-down CMD, the command that cuts a node (or --expect-lost NODE)"
-                };
+        for drill in &self.drills {
+            if let Some(missing) = drill.needs.iter().find_map(|need| params.missing(*need)) {
                 return wrong(format!("{} needs {missing}", drill.name));
             }
-            if params.expect_lost.is_some() && down {
-                return wrong("--expect-lost says that others cut the node, --node-down that kdrill does: give one of them".to_owned());
+        }
+        let cuts = [
+            (Need::NodeLoss, &params.node_down, "--node-down"),
+            (Need::Partition, &params.partition, "--partition"),
+        ];
+        for (need, command, flag) in cuts {
+            if needs(need).is_some() && params.expect_lost.is_some() && command.is_some() {
+                return wrong(format!(
+                    "--expect-lost says that others take the node away, {flag} that kdrill does: give one of them"
+                ));
             }
         }
         Ok(())
@@ -100,6 +156,11 @@ pub async fn run(plan: Plan, connection: Connection) -> Result<Document> {
             return Err(error);
         }
     };
+    for (name, missing) in &plan.left_out {
+        stage
+            .progress
+            .warn(&format!("{name} is left out: it needs {missing}"));
+    }
     let mut stopped = false;
     for drill in &plan.drills {
         let report = if stopped {
@@ -182,15 +243,11 @@ async fn prepare(
     ))
 }
 
-/// Refuses node-loss where no node may be cut, unless one is added first.
+/// Refuses drills that take a node away where none may be taken, unless one is added first.
 fn check_nodes(plan: &Plan, stage: &Stage) -> Result<()> {
     let (params, view) = (&plan.params, stage.timeline.view());
-    let position = |need| {
-        plan.drills
-            .iter()
-            .position(|drill| drill.needs.contains(&need))
-    };
-    let Some(loss) = position(Need::NodeLoss) else {
+    let takes = |drill: &Drill| drill.needs.iter().any(|need| need.takes_a_node());
+    let Some(first) = plan.drills.iter().position(|drill| takes(drill)) else {
         return Ok(());
     };
     if let Some(node) = &params.expect_lost {
@@ -203,16 +260,18 @@ fn check_nodes(plan: &Plan, stage: &Stage) -> Result<()> {
             )))
         };
     }
-    let added_before = position(Need::NodeAdd).is_some_and(|add| add < loss);
+    let added_before = plan.drills[..first]
+        .iter()
+        .any(|drill| drill.needs.contains(&Need::NodeAdd));
     if added_before
         || !stage.journal.changes().is_empty()
-        || !node_loss::eligible(&view, &params.protect).is_empty()
+        || !outage::eligible(&view, &params.protect).is_empty()
     {
         return Ok(());
     }
     Err(Error::Target(format!(
-        "no node may be cut: {}",
-        node_loss::why_not(&view, &params.protect)
+        "no node may be cut or drained: {}",
+        outage::why_not(&view, &params.protect)
     )))
 }
 
@@ -245,7 +304,8 @@ async fn carry_out(drill: &Drill, stage: &Stage, signals: &mut Signals) -> Drill
         drill.name,
         format!("drill {}", drill.name),
     );
-    let mut findings = Findings::default();
+    let limits = stage.params.limits.applied(drill.name, drill.limits);
+    let mut findings = Findings::new(limits);
     let (mut outcome, mut error) = tokio::select! {
         finished = (drill.run)(stage, &mut findings) => match finished {
             Ok(()) => (Outcome::Held, None),

@@ -69,6 +69,7 @@ async fn lines(target: String, flags: &'static [&'static str]) -> Vec<Line> {
     let output = tokio::task::spawn_blocking(move || {
         let mut child = Command::new(env!("CARGO_BIN_EXE_kdrill"))
             .args(["load", "--target", &target, "--rate", "100"])
+            .args(["--connections", "fresh"])
             .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

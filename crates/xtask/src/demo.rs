@@ -58,6 +58,8 @@ struct Demo {
     registry: Option<String>,
     /// What is deployed: a repository and a digest, no tag that could move.
     published: Option<String>,
+    /// Another version, to roll out.
+    next: Option<String>,
 }
 
 /// `cargo xtask demo`
@@ -82,6 +84,7 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Demo) -> anyhow::Resul
         kubeconfig: None,
         registry: None,
         published: None,
+        next: None,
     };
     let mut log = Log::default();
     let outcome = run_all(STAGES, &mut demo, &mut log);
@@ -106,7 +109,7 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::Demo) -> anyhow::Resul
 impl Demo {
     fn setup(&mut self) -> anyhow::Result<()> {
         // A report of an earlier run must not pass for this one's.
-        for name in ["report.html", "timeline.json"] {
+        for name in ["report.html", "timeline.json", "junit.xml"] {
             let path = self.report.join(name);
             if path.exists() {
                 fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
@@ -150,6 +153,11 @@ impl Demo {
         }
         let published = format!("{repository}@{pushed}");
         say(&format!("    {published}"));
+        let mut push = Command::new(self.repo.tool("ocipack"));
+        push.arg("push").arg(&image.next.archive);
+        push.arg(format!("{repository}:next"));
+        let next = self.runner.output(&mut push)?;
+        self.next = Some(format!("{repository}@{next}"));
         self.published = Some(published);
         Ok(())
     }
@@ -157,11 +165,7 @@ impl Demo {
     fn apply(&mut self) -> anyhow::Result<()> {
         let namespace = self.repo.root.join("crates/xtask/demo/namespace.yaml");
         let manifests = self.repo.root.join("manifests");
-        let published = self
-            .published
-            .as_ref()
-            .context("the image is published before it is deployed")?;
-        let image = format!("hostname-server={published}");
+        let image = format!("hostname-server={}", published(self.published.as_ref())?);
         self.runner
             .run(self.client("kapply")?.args(["apply", "-f"]).arg(namespace))?;
         let mut apply = self.client("kapply")?;
@@ -173,18 +177,25 @@ impl Demo {
     fn drills(&mut self) -> anyhow::Result<()> {
         // kdrill calls these as they are written here: klab is first on its PATH.
         let klab = |words: &str| format!("klab --name {} {words}", self.cluster.name());
+        let control_plane = "etcd kube-apiserver kube-controller-manager kube-scheduler";
+        let (_, image) = self.built()?;
+        let deployed = published(self.published.as_ref())?;
         let mut drill = self.client("kdrill")?;
         drill
-            .args([
-                "run",
-                "replicas",
-                "balance",
-                "node-add",
-                "scale",
-                "node-loss",
-            ])
-            .args(["--namespace", NAMESPACE, "--report"])
+            .args(["run", "all", "--namespace", NAMESPACE, "--report"])
             .arg(&self.report)
+            // As much as a machine of two cores takes that is the whole cluster, too.
+            .args(["--rate", "200", "--requests", "1000", "--steady", "3s"])
+            .args(["--image-digest", &image.digest])
+            .args(["--image-digest", &image.configuration])
+            .args(["--image-next", published(self.next.as_ref())?])
+            .args(["--image", &format!("hostname-server={deployed}")])
+            .arg("--manifests")
+            .arg(self.repo.root.join("manifests"))
+            .args(["--partition", &klab("node partition")])
+            .args(["--heal", &klab("node heal")])
+            .arg("--control-plane-restart")
+            .arg(klab(&format!("node restart server {control_plane}")))
             .args(["--load-via", &klab("exec server --")])
             .args(["--node-down", &klab("node stop")])
             .args(["--node-up", &klab("node start")])
@@ -243,4 +254,11 @@ impl Demo {
         lines.push(format!("Remove it with:\n  {klab} down"));
         lines.join("\n")
     }
+}
+
+/// What the registry has.
+fn published(reference: Option<&String>) -> anyhow::Result<&str> {
+    reference
+        .map(String::as_str)
+        .context("the image is published before it is deployed")
 }

@@ -29,6 +29,19 @@ pub struct Image {
     pub archive: PathBuf,
     /// `sha256:…`
     pub digest: String,
+    /// That of its configuration, by which a runtime names an image that was loaded.
+    pub configuration: String,
+    /// The same server by another version's name.
+    pub next: Version,
+}
+
+/// A further version of the image, for rolling out.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// What manifests deploy.
+    pub reference: String,
+    /// The archive that clusters load.
+    pub archive: PathBuf,
 }
 
 /// `cargo xtask image`
@@ -68,11 +81,12 @@ pub fn build(repo: &Repo, runner: &Runner, ocipack: &Path, out: &Path) -> anyhow
         server: &server,
     };
     let layout = out.join("hostname-server");
-    pack.build(env!("CARGO_PKG_VERSION"), &layout)?;
+    let version = env!("CARGO_PKG_VERSION");
+    pack.build(version, version, &layout)?;
     let digest = pack.digest(&layout)?;
     let tag = content_tag(&digest)?;
     let archive = out.join("hostname-server.tar");
-    pack.build(tag, &archive)?;
+    pack.build(version, tag, &archive)?;
     // Names live outside of what the digest covers; were that to change, tags would lie.
     let archived = pack.digest(&archive)?;
     if archived != digest {
@@ -81,11 +95,30 @@ pub fn build(repo: &Repo, runner: &Runner, ocipack: &Path, out: &Path) -> anyhow
             archive.display()
         );
     }
+    let next = Version {
+        reference: format!("{REPOSITORY}:next-{tag}"),
+        archive: out.join("hostname-server-next.tar"),
+    };
+    pack.build("next", &format!("next-{tag}"), &next.archive)?;
     Ok(Image {
         reference: format!("{REPOSITORY}:{tag}"),
         archive,
+        configuration: configuration(&layout, &digest)?,
+        next,
         digest,
     })
+}
+
+/// The digest of an image's configuration, as its manifest has it.
+fn configuration(layout: &Path, digest: &str) -> anyhow::Result<String> {
+    let path = layout.join("blobs").join(digest.replace(':', "/"));
+    let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let manifest: serde_json::Value = serde_json::from_slice(&text)
+        .with_context(|| format!("the manifest {}", path.display()))?;
+    manifest["config"]["digest"]
+        .as_str()
+        .map(str::to_owned)
+        .with_context(|| format!("{} names no configuration", path.display()))
 }
 
 struct Pack<'a> {
@@ -95,8 +128,7 @@ struct Pack<'a> {
 }
 
 impl Pack<'_> {
-    fn build(&self, tag: &str, output: &Path) -> anyhow::Result<()> {
-        let version = env!("CARGO_PKG_VERSION");
+    fn build(&self, version: &str, tag: &str, output: &Path) -> anyhow::Result<()> {
         let mut command = Command::new(self.ocipack);
         command
             .arg("build")

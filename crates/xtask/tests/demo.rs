@@ -39,6 +39,23 @@ case "$*" in
 *" down") rm -r "$KLAB_STATE/demo" ;;
 esac"#;
 
+/// Its layouts have as much as is read of them: a manifest that names a configuration.
+const OCIPACK: &str = r#"
+DIGEST=abababababababababababababababababababababababababababababababab
+case "$1" in
+digest | push) echo "sha256:$DIGEST" ;;
+build)
+    for output; do :; done
+    case "$output" in
+    *.tar) : >"$output" ;;
+    *)
+        mkdir -p "$output/blobs/sha256"
+        echo '{"config": {"digest": "sha256:cdcd"}}' >"$output/blobs/sha256/$DIGEST"
+        ;;
+    esac
+    ;;
+esac"#;
+
 const KDRILL: &str = r#"
 echo "kdrill $*" >>"$LOG"
 [ "$BREAK" = drills ] && exit 1
@@ -62,15 +79,11 @@ impl StandIns {
             stand_ins.path("target/debug/xtask"),
         )
         .unwrap();
-        let digest = format!(
-            "case $1 in digest | push) echo sha256:{} ;; esac",
-            "ab".repeat(32)
-        );
         for (name, body) in [
             ("target/debug/klab", KLAB),
             ("target/debug/kapply", r#"echo "kapply $*" >>"$LOG""#),
             ("target/debug/kdrill", KDRILL),
-            ("target/debug/ocipack", &digest),
+            ("target/debug/ocipack", OCIPACK),
             ("cargo", CARGO),
             ("go", "echo go99.0"),
             ("kubectl", "exit 1"),
@@ -139,7 +152,7 @@ fn the_stages_come_in_the_papers_order() {
         "klab --name demo up --registry --nodes 2",
         "kapply apply -f ",
         "kapply apply -f ",
-        "kdrill run replicas balance node-add scale node-loss --namespace hello --report ",
+        "kdrill run all --namespace hello --report ",
         "klab --name demo down",
     ];
     assert_eq!(calls.len(), starts.len(), "{calls:#?}");
@@ -156,6 +169,12 @@ fn the_stages_come_in_the_papers_order() {
         "{}",
         calls[3]
     );
+    for flag in [
+        "--image-digest sha256:cdcd ",
+        "--image-next 127.0.0.1:4711/hostname-server@sha256:abab",
+    ] {
+        assert!(calls[3].contains(flag), "{}", calls[3]);
+    }
     let table = String::from_utf8_lossy(&output.stdout);
     assert!(
         table.contains("drills") && table.contains("total"),

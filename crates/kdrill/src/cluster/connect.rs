@@ -33,6 +33,9 @@ pub struct Connection {
 pub async fn connect(kubeconfig: Option<&PathBuf>, context: Option<&str>) -> Result<Connection> {
     let mut config = read_config(kubeconfig, context).await?;
     config.connect_timeout = Some(FIRST_ANSWER);
+    // A refused eviction and a server that is away are what drills look for: nothing is to be tried
+    // again behind their backs.
+    config.default_retry = false;
     let server = config
         .cluster_url
         .to_string()

@@ -14,7 +14,7 @@ use kube::{
 use crate::error::{Error, Result};
 
 /// What the drills are about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Target {
     /// The namespace of both.
     pub namespace: String,
@@ -26,8 +26,12 @@ pub struct Target {
     pub selector: Selector,
     /// Where the load goes: `http://<ClusterIP>:<port>/`.
     pub url: String,
-    /// The images of the Deployment's containers.
-    pub images: Vec<String>,
+    /// The labels of its pod template.
+    pub labels: BTreeMap<String, String>,
+    /// The Service's address.
+    pub address: String,
+    /// The Deployment's containers: name and image.
+    pub containers: Vec<(String, String)>,
 }
 
 /// Reads both objects and refuses what no drill could be run on.
@@ -90,13 +94,13 @@ fn build(
         .metadata
         .and_then(|metadata| metadata.labels)
         .unwrap_or_default();
-    let images = spec
+    let containers = spec
         .template
         .spec
         .unwrap_or_default()
         .containers
         .into_iter()
-        .filter_map(|container| container.image)
+        .map(|container| (container.name, container.image.unwrap_or_default()))
         .collect();
 
     let spec = found_service.spec.unwrap_or_default();
@@ -120,7 +124,7 @@ fn build(
     let host = if ip.contains(':') {
         format!("[{ip}]")
     } else {
-        ip
+        ip.clone()
     };
     Ok(Target {
         namespace: namespace.to_owned(),
@@ -128,7 +132,9 @@ fn build(
         service: service.to_owned(),
         selector,
         url: format!("http://{host}:{}/", port.port),
-        images,
+        labels,
+        address: ip,
+        containers,
     })
 }
 
@@ -181,7 +187,7 @@ mod tests {
         .unwrap();
         assert_eq!(target.url, "http://10.96.0.7:8000/");
         assert_eq!(target.selector.to_string(), "app=web");
-        assert_eq!(target.images, ["web:1"]);
+        assert_eq!(target.containers, [("web".to_owned(), "web:1".to_owned())]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Pod {
     pub phase: String,
     /// Label `pod-template-hash`: the revision it was made from.
     pub revision: Option<String>,
+    /// The images of its running containers, as their runtime names them.
+    pub images: Vec<String>,
 }
 
 /// One node.

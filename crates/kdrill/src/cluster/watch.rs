@@ -128,7 +128,21 @@ where
 
 fn reduce_pod(pod: core::Pod) -> Pod {
     let status = pod.status.unwrap_or_default();
+    let containers = status
+        .init_container_statuses
+        .into_iter()
+        .chain(status.container_statuses)
+        .flatten();
     Pod {
+        images: containers
+            .filter(|container| {
+                container
+                    .state
+                    .as_ref()
+                    .is_some_and(|state| state.running.is_some())
+            })
+            .map(|container| container.image_id)
+            .collect(),
         node: pod.spec.and_then(|spec| spec.node_name),
         ready: status
             .conditions

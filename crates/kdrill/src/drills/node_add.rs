@@ -1,19 +1,27 @@
 //! node-add: a new node joins. Pods that run stay where they are; what is scheduled from then on
-//! lands there too, as the scale drill shows.
+//! lands there, too.
 
 use std::collections::BTreeSet;
 
 use futures::FutureExt as _;
 
-use super::{Drill, Findings, Need, Stage, stage::seconds};
-use crate::error::{Error, Result};
+use super::{Drill, Findings, Need, Stage, scale, stage::seconds};
+use crate::{
+    error::{Error, Result},
+    limits::{Limits, RETRANSMITTED},
+};
 
 /// The drill.
 pub const DRILL: Drill = Drill {
     name: "node-add",
-    promise: "a new node joins and becomes Ready, and no request fails",
+    promise: "a new node joins, new pods land on it and answer, and no request fails",
+    does: "adds a node, scales up by as many replicas as there are nodes, and back",
     needs: &[Need::Load, Need::NodeAdd],
-    run: |stage, findings| run(stage, findings).boxed(),
+    limits: Limits {
+        max_p99: RETRANSMITTED,
+        ..Limits::USUAL
+    },
+    run: |stage, findings| run(stage, findings).boxed_local(),
 };
 
 async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
@@ -32,26 +40,38 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     stage.progress.step("waiting for the new node to be Ready");
     let is_new = |name: &String| !before.contains(name);
     let joined = stage
-        .timeline
-        .wait(asked, stage.params.timeout, |view| {
+        .reach(findings, "a new node is Ready", asked, |view| {
             view.nodes
                 .iter()
                 .any(|(name, node)| is_new(name) && node.ready)
         })
         .await;
-    let took = joined.map(|snapshot| seconds(asked, snapshot.at));
-    findings.reached(
-        "a new node is Ready",
-        format!("within {} s", stage.params.timeout.as_secs()),
-        took,
-    );
-    if let Some(took) = took {
-        findings.seconds("node added", took);
+    let Some(joined) = joined else {
+        return stage.judge_requests(asked, findings).await;
+    };
+    findings.seconds("node added", seconds(asked, joined.at));
+
+    // As many more as there are nodes: an even spread puts some of them on the new one.
+    let count = stage.params.replicas + joined.view.nodes.len();
+    if let Some(scaled) = scale::up(stage, findings, count).await? {
+        let landed: Vec<_> = scaled
+            .view
+            .ready_pods()
+            .filter(|(_, node)| is_new(&(*node).to_owned()))
+            .map(|(pod, node)| format!("{pod} on {node}"))
+            .collect();
+        let measured = if landed.is_empty() {
+            "none".to_owned()
+        } else {
+            landed.join(", ")
+        };
+        findings.check(
+            "new pods land on the new node",
+            measured,
+            "at least one",
+            !landed.is_empty(),
+        );
     }
-    // A route or rule that the new node breaks shows only once it is there.
-    stage
-        .load()?
-        .settled(stage.timeline.now() + stage.params.steady)
-        .await?;
-    stage.judge_failures(asked, findings).await
+    scale::down(stage, findings).await?;
+    stage.judge_requests(asked, findings).await
 }

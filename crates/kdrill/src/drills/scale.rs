@@ -3,14 +3,21 @@
 use futures::FutureExt as _;
 
 use super::{Drill, Findings, Need, Stage, stage::seconds};
-use crate::{cluster::scale, error::Result, putback::Change};
+use crate::{
+    cluster::field::{Field, MANAGER},
+    error::Result,
+    limits::Limits,
+    timeline::recorder::Snapshot,
+};
 
 /// The drill.
 pub const DRILL: Drill = Drill {
     name: "scale",
     promise: "scaled up and down again, every new replica answers and no request fails",
+    does: "scales to --scale-to replicas, waits for an answer of each, and scales back",
     needs: &[Need::Load],
-    run: |stage, findings| run(stage, findings).boxed(),
+    limits: Limits::USUAL,
+    run: |stage, findings| run(stage, findings).boxed_local(),
 };
 
 async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
@@ -18,37 +25,27 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
         return Ok(());
     }
     let from = stage.timeline.now();
-    up(stage, findings).await?;
+    up(stage, findings, stage.params.scale_to).await?;
     down(stage, findings).await?;
-    stage.judge_failures(from, findings).await
+    stage.judge_requests(from, findings).await
 }
 
-async fn up(stage: &Stage, findings: &mut Findings) -> Result<()> {
-    let (client, target, count) = (&stage.client.0, &stage.target, stage.params.scale_to);
+/// Scales up and waits until each new replica has answered; gives that state.
+pub(super) async fn up(
+    stage: &Stage,
+    findings: &mut Findings,
+    count: usize,
+) -> Result<Option<Snapshot>> {
     let old = stage.timeline.view().ready_names();
-    let saved = scale::save(client, &target.namespace, &target.deployment).await?;
-    stage.journal.add(Change::Replicas(saved))?;
-    let asked = stage.act(&target.deployment, &format!("scale to {count} replicas"));
-    scale::set(
-        client,
-        &target.namespace,
-        &target.deployment,
-        i32::try_from(count).unwrap_or(i32::MAX),
-    )
-    .await?;
-
-    let scaled = stage
-        .timeline
-        .wait(asked, stage.params.timeout, |view| view.whole(count))
-        .await;
-    let took = scaled.as_ref().map(|snapshot| seconds(asked, snapshot.at));
-    let limit = format!("within {} s", stage.params.timeout.as_secs());
-    findings.reached(
-        format!("{count} replicas are Ready and serving"),
-        &limit,
-        took,
-    );
-    let Some(scaled) = scaled else { return Ok(()) };
+    let replicas = i32::try_from(count).unwrap_or(i32::MAX);
+    let asked = stage.change(&Field::Replicas(replicas), MANAGER).await?;
+    let promise = format!("{count} replicas are Ready and serving");
+    let Some(scaled) = stage
+        .reach(findings, promise, asked, |view| view.whole(count))
+        .await
+    else {
+        return Ok(None);
+    };
     findings.seconds("scale up", seconds(asked, scaled.at));
 
     stage
@@ -60,37 +57,30 @@ async fn up(stage: &Stage, findings: &mut Findings) -> Result<()> {
         .difference(&old)
         .cloned()
         .collect();
-    let all = stage
-        .load()?
-        .answered_by(&new, stage.params.timeout)
-        .await?;
+    let limit = stage.params.timeout;
+    let all = stage.load()?.answered_by(&new, limit).await?;
     findings.reached(
         "every new replica answers",
-        limit,
+        format!("within {} s", limit.as_secs()),
         all.then(|| seconds(scaled.at, stage.timeline.now())),
     );
-    Ok(())
+    Ok(Some(scaled))
 }
 
-async fn down(stage: &Stage, findings: &mut Findings) -> Result<()> {
+/// Scales back and waits until the others are gone.
+pub(super) async fn down(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let replicas = stage.params.replicas;
     let asked = stage.timeline.now();
     stage.put_back().await?;
     stage
         .progress
         .step("waiting for the other replicas to be gone");
+    let promise = format!("back to {replicas} replicas, the others gone");
     let back = stage
-        .timeline
-        .wait(asked, stage.params.timeout, |view| view.whole(replicas))
+        .reach(findings, promise, asked, |view| view.whole(replicas))
         .await;
-    let took = back.map(|snapshot| seconds(asked, snapshot.at));
-    findings.reached(
-        format!("back to {replicas} replicas, the others gone"),
-        format!("within {} s", stage.params.timeout.as_secs()),
-        took,
-    );
-    if let Some(took) = took {
-        findings.seconds("scale down", took);
+    if let Some(back) = back {
+        findings.seconds("scale down", seconds(asked, back.at));
     }
     Ok(())
 }

@@ -4,16 +4,25 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use kube::Client;
 
-use super::Findings;
+use super::{Findings, Need};
 use crate::{
-    cluster::target::Target,
+    cluster::{
+        field::{self, Field},
+        manifests::Manifests,
+        target::Target,
+        view::View,
+    },
     command::UserCommand,
     error::{Error, Result},
-    judge::failures,
+    judge::{failures, latency},
+    limits::Changes,
     load::handle::Load,
     progress::Progress,
-    putback::{Change, Journal},
-    timeline::{document::EventKind, recorder::Timeline},
+    putback::{Change, Journal, Means, NodeRef},
+    timeline::{
+        document::EventKind,
+        recorder::{Snapshot, Timeline},
+    },
 };
 
 /// The numbers and commands that a run was given.
@@ -25,13 +34,11 @@ pub struct Params {
     pub scale_to: usize,
     /// How many requests the balance drill judges.
     pub requests: u64,
-    /// How many requests may fail in a drill (node-loss: outside its window).
-    pub max_failed: u64,
-    /// How long recovering from a lost node may take.
-    pub max_recovery: Duration,
+    /// What promises allow, where it is not what the drills say.
+    pub limits: Changes,
     /// How long to wait for a state before its promise counts as broken.
     pub timeout: Duration,
-    /// How long all requests must have been answered before a node is cut, and again after.
+    /// How long all requests must have been answered before something is done, and again after.
     pub steady: Duration,
     /// Cuts a node; its name is appended.
     pub node_down: Option<UserCommand>,
@@ -39,6 +46,20 @@ pub struct Params {
     pub node_up: Option<UserCommand>,
     /// Adds a node.
     pub node_add: Option<UserCommand>,
+    /// Cuts a node's network; its name is appended.
+    pub partition: Option<UserCommand>,
+    /// Gives a node its network back; its name is appended.
+    pub heal: Option<UserCommand>,
+    /// Restarts the control plane.
+    pub control_plane_restart: Option<UserCommand>,
+    /// The image to roll out.
+    pub image_next: Option<String>,
+    /// The image that must never serve.
+    pub image_broken: Option<String>,
+    /// What container images must resolve to, any of these; empty for no demand.
+    pub image_digests: Vec<String>,
+    /// The stack's manifests.
+    pub manifests: Manifests,
     /// Nodes that are never cut.
     pub protect: Vec<String>,
     /// The node that others will cut.
@@ -47,6 +68,41 @@ pub struct Params {
     pub ready_marker: Option<PathBuf>,
     /// Written when the node may be started again.
     pub recovered_marker: Option<PathBuf>,
+}
+
+impl Params {
+    /// The flags that are missing for a need, in words; `None` when it is fulfilled.
+    #[must_use]
+    pub fn missing(&self, need: Need) -> Option<&'static str> {
+        let expected = self.expect_lost.is_some();
+        match need {
+            Need::NodeAdd if self.node_add.is_none() => {
+                Some("--node-add CMD, the command that adds a node")
+            }
+            Need::NodeLoss if !expected && self.node_down.is_none() => {
+                Some("--node-down CMD, the command that cuts a node (or --expect-lost NODE)")
+            }
+            Need::NodeLoss if !expected && self.node_up.is_none() => {
+                Some("--node-up CMD, the command that starts a node")
+            }
+            Need::Partition if !expected && self.partition.is_none() => Some(
+                "--partition CMD, the command that cuts a node's network (or --expect-lost NODE)",
+            ),
+            Need::Partition if !expected && self.heal.is_none() => {
+                Some("--heal CMD, the command that gives a node its network back")
+            }
+            Need::ImageNext if self.image_next.is_none() => {
+                Some("--image-next REF, the image to roll out")
+            }
+            Need::Manifests if self.manifests.paths.is_empty() => {
+                Some("--manifests PATH, what the stack was applied from")
+            }
+            Need::ControlPlaneRestart if self.control_plane_restart.is_none() => {
+                Some("--control-plane-restart CMD, the command that restarts the control plane")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What a drill acts on.
@@ -110,19 +166,73 @@ impl Stage {
             .await;
         if whole.is_none() {
             let view = self.timeline.view();
-            findings.checks.push(crate::timeline::document::Check {
-                promise: format!("the drill begins with {replicas} replicas, Ready and serving"),
-                measured: format!(
-                    "{} pods, {} Ready, {} serving",
-                    view.pods.len(),
-                    view.ready_names().len(),
-                    view.serving().len()
-                ),
-                limit: format!("{replicas} within {} s", self.params.timeout.as_secs()),
-                held: false,
-            });
+            findings.check(
+                format!("the drill begins with {replicas} replicas, Ready and serving"),
+                counted(&view),
+                format!("{replicas} within {} s", self.params.timeout.as_secs()),
+                false,
+            );
         }
         whole.is_some()
+    }
+
+    /// Waits for a state since `asked`, and notes whether and when it was reached.
+    pub async fn reach(
+        &self,
+        findings: &mut Findings,
+        promise: impl Into<String>,
+        asked: Duration,
+        condition: impl Fn(&View) -> bool + Send,
+    ) -> Option<Snapshot> {
+        let limit = self.params.timeout;
+        let reached = self.timeline.wait(asked, limit, condition).await;
+        findings.reached(
+            promise,
+            format!("within {} s", limit.as_secs()),
+            reached.as_ref().map(|snapshot| seconds(asked, snapshot.at)),
+        );
+        reached
+    }
+
+    /// Changes a field of the Deployment until it is put back; gives the moment.
+    ///
+    /// # Errors
+    /// When the server refuses, or the journal cannot be written.
+    pub async fn change(&self, field: &Field, manager: &str) -> Result<Duration> {
+        let (client, target) = (&self.client.0, &self.target);
+        let (namespace, deployment) = (&target.namespace, &target.deployment);
+        let saved = field::save(client, namespace, deployment, field).await?;
+        self.journal.add(Change::Field(saved))?;
+        let asked = self.act(deployment, &field.words());
+        field::set(client, namespace, deployment, field, manager).await?;
+        Ok(asked)
+    }
+
+    /// A node as the journal names it.
+    #[must_use]
+    pub fn node(&self, name: &str) -> NodeRef {
+        NodeRef {
+            node: name.to_owned(),
+            uid: self
+                .timeline
+                .view()
+                .nodes
+                .get(name)
+                .and_then(|node| node.uid.clone()),
+        }
+    }
+
+    /// The fewest replicas that were Ready and serving in any state since `from`.
+    #[must_use]
+    pub fn fewest_serving(&self, from: Duration) -> usize {
+        let history = self.timeline.history();
+        let begin = history.partition_point(|snapshot| snapshot.at <= from);
+        history
+            .iter()
+            .skip(begin.saturating_sub(1))
+            .map(|snapshot| snapshot.view.ready_names().len())
+            .min()
+            .unwrap_or_default()
     }
 
     /// Waits for a stretch of `--steady` seconds in which every request is answered, and notes
@@ -150,19 +260,24 @@ impl Stage {
         Ok(steady)
     }
 
-    /// Waits for the end of all requests due since `from`, and judges how many failed.
+    /// Waits for the end of all requests due since `from`, and judges how many failed and how long
+    /// the others took.
     ///
     /// # Errors
     /// [`Error::Load`] when the generator is gone.
-    pub async fn judge_failures(&self, from: Duration, findings: &mut Findings) -> Result<()> {
+    pub async fn judge_requests(&self, from: Duration, findings: &mut Findings) -> Result<()> {
         let until = self.timeline.now();
         self.load()?.settled(until).await?;
         let samples = self.load()?.between(from, until);
+        let limits = findings.limits;
         findings.checks.push(failures::judge(
             "no request fails",
             &samples,
-            self.params.max_failed,
+            limits.max_failed,
         ));
+        findings
+            .checks
+            .extend(latency::judge(samples.iter(), limits.max_p99));
         Ok(())
     }
 
@@ -188,9 +303,12 @@ impl Stage {
         let text = change.undoing();
         self.progress.step(&text);
         self.timeline.mark(EventKind::PutBack, "", &text);
-        self.journal
-            .put_back(change, &self.client.0, self.params.node_up.as_ref())
-            .await
+        let means = Means {
+            client: &self.client.0,
+            node_up: self.params.node_up.as_ref(),
+            heal: self.params.heal.as_ref(),
+        };
+        self.journal.put_back(change, means).await
     }
 }
 
@@ -198,4 +316,15 @@ impl Stage {
 #[must_use]
 pub fn seconds(from: Duration, until: Duration) -> f64 {
     until.saturating_sub(from).as_secs_f64()
+}
+
+/// A view's replicas, counted for a message.
+#[must_use]
+pub fn counted(view: &View) -> String {
+    format!(
+        "{} pods, {} Ready, {} serving",
+        view.pods.len(),
+        view.ready_names().len(),
+        view.serving().len()
+    )
 }

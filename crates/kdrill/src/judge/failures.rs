@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
-use crate::{load::received::Sample, timeline::document::Check};
+use crate::{limits::MaxFailed, load::received::Sample, timeline::document::Check};
 
 /// Judges that no more than `allowed` requests failed.
 #[must_use]
-pub fn judge(promise: &str, samples: &[Sample], allowed: u64) -> Check {
+pub fn judge(promise: &str, samples: &[Sample], allowed: MaxFailed) -> Check {
     let failed = samples
         .iter()
         .filter(|sample| sample.answer.is_err())
@@ -14,9 +14,9 @@ pub fn judge(promise: &str, samples: &[Sample], allowed: u64) -> Check {
     Check {
         promise: promise.to_owned(),
         measured: format!("{failed} of {} failed{}", samples.len(), kinds(samples)),
-        limit: format!("≤ {allowed}"),
+        limit: allowed.to_string(),
         // No request proves nothing.
-        held: !samples.is_empty() && failed <= allowed,
+        held: !samples.is_empty() && failed <= allowed.of(samples.len()),
     }
 }
 
@@ -26,14 +26,14 @@ pub fn judge_outside(
     window: &RangeInclusive<Duration>,
     samples: &[Sample],
     outside: &[Sample],
-    allowed: u64,
+    allowed: MaxFailed,
 ) -> Check {
     let length = window.end().saturating_sub(*window.start()).as_secs_f64();
     Check {
         promise: "no request fails except from the cut until the lost endpoints were gone (and a request's time)".to_owned(),
         measured: format!("{} of {} failed outside these {length:.1} s{}", outside.len(), samples.len(), kinds(outside)),
-        limit: format!("≤ {allowed}"),
-        held: !samples.is_empty() && outside.len() as u64 <= allowed,
+        limit: allowed.to_string(),
+        held: !samples.is_empty() && outside.len() as u64 <= allowed.of(samples.len()),
     }
 }
 
@@ -84,11 +84,11 @@ mod tests {
             failed(5, Failure::Reset),
             failed(9, Failure::Timeout),
         ];
-        assert!(judge("p", &samples, 2).held);
-        let broken = judge("p", &samples, 1);
+        assert!(judge("p", &samples, MaxFailed::Count(2)).held);
+        let broken = judge("p", &samples, MaxFailed::Count(1));
         assert!(!broken.held);
         assert_eq!(broken.measured, "2 of 3 failed (1 reset, 1 timeout)");
-        assert!(!judge("p", &[], 5).held);
+        assert!(!judge("p", &[], MaxFailed::Count(5)).held);
     }
 
     #[test]
@@ -110,8 +110,8 @@ mod tests {
             outside,
             [failed(500, Failure::Reset), failed(3001, Failure::Reset)]
         );
-        assert!(judge_outside(&window, &samples, &outside, 2).held);
-        let broken = judge_outside(&window, &samples, &outside, 1);
+        assert!(judge_outside(&window, &samples, &outside, MaxFailed::Count(2)).held);
+        let broken = judge_outside(&window, &samples, &outside, MaxFailed::Count(1));
         assert!(!broken.held);
         assert_eq!(
             broken.measured,

@@ -18,7 +18,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
+use clap::ValueEnum;
+
 use super::{
+    pool::Pool,
     ports::SourcePorts,
     record::{Failure, Line, Record},
     request::{Answer, send},
@@ -30,6 +33,40 @@ const BATCH: Duration = Duration::from_millis(50);
 /// Requests per second beyond which one process measures itself.
 pub const HIGHEST_RATE: u32 = 20_000;
 
+/// Which connections requests use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Connections {
+    /// A fresh one for each request, as kube-proxy balances connections
+    Fresh,
+    /// Ones that are kept between requests
+    Kept,
+    /// By turns
+    #[default]
+    Both,
+}
+
+impl Connections {
+    /// Whether a request uses a kept one.
+    #[must_use]
+    pub fn kept(self, seq: u64) -> bool {
+        match self {
+            Self::Fresh => false,
+            Self::Kept => true,
+            Self::Both => seq % 2 == 1,
+        }
+    }
+
+    /// The word on the command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Kept => "kept",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// What to generate.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -37,6 +74,8 @@ pub struct Plan {
     pub target: String,
     /// Requests due in each second.
     pub rate: u32,
+    /// Which connections requests use.
+    pub connections: Connections,
     /// How long a request may take from its start.
     pub timeout: Duration,
     /// Requests in flight at once; what falls due beyond is a failure of kind overload.
@@ -106,6 +145,7 @@ async fn schedule(
 ) {
     let slots = Arc::new(Semaphore::new(plan.max_in_flight));
     let ports = Arc::new(SourcePorts::new());
+    let pool = Arc::new(Pool::default());
     loop {
         let due = due(*requests, plan.rate);
         sleep_until(epoch + due).await;
@@ -114,14 +154,19 @@ async fn schedule(
         let (aim, limit, results) = (aim.clone(), plan.timeout, results.clone());
         let slot = Arc::clone(&slots).try_acquire_owned();
         let ports = Arc::clone(&ports);
+        let pool = plan.connections.kept(seq).then(|| Arc::clone(&pool));
         let start = epoch.elapsed();
         let request = async move {
             let answer = match slot {
-                Ok(_slot) => send(aim.address, &aim.host, &aim.path, limit, &ports).await,
+                Ok(_slot) => send(&aim, limit, &ports, pool.as_deref()).await,
                 Err(_) => Failure::Overload.into(),
             };
             // The receiver is only gone when nobody reads any more.
-            let _ = results.send(record(seq, due, start, epoch.elapsed(), answer));
+            let record = Record {
+                kept: pool.is_some(),
+                ..record(seq, due, start, epoch.elapsed(), answer)
+            };
+            let _ = results.send(record);
         };
         tokio::spawn(request);
     }
@@ -145,6 +190,7 @@ fn record(seq: u64, due: Duration, start: Duration, end: Duration, answer: Answe
         due_us: micros(due),
         start_us: micros(start),
         latency_us: micros(end.saturating_sub(due)),
+        kept: false,
         pod,
         status: answer.status,
         error,
@@ -173,10 +219,13 @@ async fn stopped(mut stop: impl AsyncRead + Unpin, hard_end: Instant) -> &'stati
 
 /// Where requests go.
 #[derive(Clone, Debug)]
-struct Aim {
-    address: SocketAddr,
-    host: String,
-    path: String,
+pub struct Aim {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the request names as its host.
+    pub host: String,
+    /// The path.
+    pub path: String,
 }
 
 impl Aim {

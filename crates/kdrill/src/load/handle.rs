@@ -16,7 +16,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::received::{Progress, Received, Sample, listen};
+use super::{
+    generate::Connections,
+    received::{Progress, Received, Sample, listen},
+};
 use crate::{
     command::{Tail, UserCommand},
     error::{Error, Result},
@@ -37,6 +40,8 @@ pub struct LoadOptions {
     pub target: String,
     /// Requests due in each second.
     pub rate: u32,
+    /// Which connections they use.
+    pub connections: Connections,
     /// How long each may take.
     pub timeout: Duration,
     /// Requests in flight at once.
@@ -53,6 +58,7 @@ impl LoadOptions {
         Self {
             target: target.into(),
             rate,
+            connections: Connections::default(),
             timeout,
             max_in_flight: 2 * rate as usize * timeout.as_secs() as usize + 64,
             via: None,
@@ -223,6 +229,16 @@ impl Load {
         .await
     }
 
+    /// How many of the requests due in each second use fresh connections.
+    #[must_use]
+    pub fn fresh_rate(&self) -> u32 {
+        match self.options.connections {
+            Connections::Fresh => self.options.rate,
+            Connections::Kept => 0,
+            Connections::Both => self.options.rate.div_ceil(2),
+        }
+    }
+
     /// Waits until each of these pods has answered. `false` when not all had within `limit`.
     ///
     /// # Errors
@@ -294,6 +310,7 @@ fn arguments(options: &LoadOptions) -> Vec<String> {
     [
         ("--target", options.target.clone()),
         ("--rate", options.rate.to_string()),
+        ("--connections", options.connections.word().to_owned()),
         ("--timeout", format!("{}ms", options.timeout.as_millis())),
         ("--max-in-flight", options.max_in_flight.to_string()),
         ("--max-duration", format!("{}s", HARD_END.as_secs())),

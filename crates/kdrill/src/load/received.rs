@@ -25,6 +25,10 @@ pub struct Sample {
     pub due: Duration,
     /// From then to its end.
     pub latency: Duration,
+    /// How late it was started.
+    pub late: Duration,
+    /// It used a connection that was kept, or was to be kept.
+    pub kept: bool,
     /// The pod that answered exactly, or how it failed.
     pub answer: Result<Arc<str>, Failure>,
 }
@@ -141,6 +145,8 @@ impl Received {
         self.samples.push(Sample {
             due: due_at,
             latency: Duration::from_micros(record.latency_us),
+            late: Duration::from_micros(record.start_us.saturating_sub(record.due_us)),
+            kept: record.kept,
             answer,
         });
         Some(Step {
@@ -173,6 +179,8 @@ pub(crate) mod tests {
         Sample {
             due: Duration::from_millis(due),
             latency: Duration::from_millis(latency),
+            late: Duration::ZERO,
+            kept: false,
             answer: Ok(Arc::from(pod)),
         }
     }
@@ -182,6 +190,8 @@ pub(crate) mod tests {
         Sample {
             due: Duration::from_millis(due),
             latency: Duration::ZERO,
+            late: Duration::ZERO,
+            kept: false,
             answer: Err(failure),
         }
     }
@@ -192,6 +202,7 @@ pub(crate) mod tests {
             due_us: seq * 100_000,
             start_us: seq * 100_000,
             latency_us: 1000,
+            kept: false,
             pod: error.is_none().then(|| "a".to_owned()),
             status: None,
             error,

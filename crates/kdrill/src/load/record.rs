@@ -34,6 +34,9 @@ pub struct Record {
     pub start_us: u64,
     /// From due to its end.
     pub latency_us: u64,
+    /// It used a connection that was kept, or was to be kept.
+    #[serde(default)]
+    pub kept: bool,
     /// The pod that gave the exact answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
@@ -101,11 +104,12 @@ mod tests {
             due_us: 15_000,
             start_us: 15_100,
             latency_us: 900,
+            kept: true,
             pod: Some("web-1".to_owned()),
             status: Some(200),
             error: None,
         });
-        let text = r#"{"type":"request","seq":3,"due_us":15000,"start_us":15100,"latency_us":900,"pod":"web-1","status":200}"#;
+        let text = r#"{"type":"request","seq":3,"due_us":15000,"start_us":15100,"latency_us":900,"kept":true,"pod":"web-1","status":200}"#;
         assert_eq!(serde_json::to_string(&line).unwrap(), text);
         assert_eq!(serde_json::from_str::<Line>(text).unwrap(), line);
         let json = serde_json::to_value(Failure::ConnectRefused).unwrap();

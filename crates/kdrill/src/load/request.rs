@@ -1,4 +1,4 @@
-//! One request on a fresh connection, and what became of it.
+//! One request, on a fresh connection or on one that was kept, and what became of it.
 
 use std::{
     io,
@@ -14,7 +14,12 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{ports::SourcePorts, record::Failure};
+use super::{
+    generate::Aim,
+    pool::{Kept, Pool, Sender},
+    ports::SourcePorts,
+    record::Failure,
+};
 
 /// What an exact answer begins with; the pod's host name and two newlines follow.
 const GREETING: &str = "Hello World! My Host name is ";
@@ -41,17 +46,24 @@ impl From<Failure> for Answer {
     }
 }
 
-/// Connects, sends `GET <path>`, reads the whole answer; gives up after `limit`.
-pub async fn send(
-    address: SocketAddr,
-    host: &str,
-    path: &str,
-    limit: Duration,
-    ports: &SourcePorts,
-) -> Answer {
+/// Sends `GET <path>`, reads the whole answer; gives up after `limit`. With a pool, a connection of
+/// it is used and given back; without, the connection is a fresh one and ends with the request.
+pub async fn send(aim: &Aim, limit: Duration, ports: &SourcePorts, pool: Option<&Pool>) -> Answer {
     let deadline = Instant::now() + limit;
+    if let Some(kept) = pool.and_then(Pool::take) {
+        let port = kept.port;
+        match timeout_at(deadline, ask_kept(kept, aim, pool)).await {
+            Ok(Some(answer)) => return answer,
+            // It was closed before anything was sent: a fresh one takes its place.
+            Ok(None) => {}
+            Err(_) => {
+                ports.avoid(port);
+                return Failure::Timeout.into();
+            }
+        }
+    }
     let mut port = 0;
-    let stream = match timeout_at(deadline, connect(address, ports, &mut port)).await {
+    let stream = match timeout_at(deadline, connect(aim.address, ports, &mut port)).await {
         Err(_) => {
             ports.avoid(port);
             return Failure::ConnectTimeout.into();
@@ -59,7 +71,7 @@ pub async fn send(
         Ok(Err(error)) => return connect_failure(&error).into(),
         Ok(Ok(stream)) => stream,
     };
-    timeout_at(deadline, exchange(stream, host, path))
+    timeout_at(deadline, exchange(stream, port, aim, pool))
         .await
         .unwrap_or_else(|_| {
             ports.avoid(port);
@@ -93,6 +105,9 @@ async fn connect_from(address: SocketAddr, port: u16) -> io::Result<TcpStream> {
     // A port whose former connection is still being forgotten can be taken all the same.
     socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::new(any, port))?;
+    // Closed, whatever is under way: a connection to a lost pod would go on asking for its end, and
+    // connection tracking with it remember the pod, for minutes.
+    socket.set_zero_linger()?;
     // Without this the request's few bytes could wait for an acknowledgement.
     socket.set_nodelay(true)?;
     socket.connect(address).await
@@ -106,45 +121,79 @@ fn taken(error: &io::Error) -> bool {
     )
 }
 
-async fn exchange(stream: TcpStream, host: &str, path: &str) -> Answer {
-    let request = Request::get(path)
-        .header(header::HOST, host)
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new());
-    // Path and host come from a parsed URL, so that this cannot fail; a panic would be worse.
-    let Ok(request) = request else {
-        return Failure::ConnectFailed.into();
-    };
+async fn exchange(stream: TcpStream, port: u16, aim: &Aim, pool: Option<&Pool>) -> Answer {
     let (mut sender, connection) = match http1::handshake(TokioIo::new(stream)).await {
         Ok(pair) => pair,
         Err(error) => return broken(&error).into(),
     };
-    let ask = async {
-        let response = match sender.send_request(request).await {
-            Ok(response) => response,
-            Err(error) => return broken(&error).into(),
+    let Some(pool) = pool else {
+        // Polled together, so that the connection ends with the request and no task outlives it.
+        let mut asked = std::pin::pin!(ask(&mut sender, aim, "close"));
+        let connection = std::pin::pin!(connection);
+        let (answer, _) = tokio::select! {
+            asked = &mut asked => asked,
+            _ = connection => asked.await,
         };
-        let status = response.status();
-        let result = match Limited::new(response.into_body(), LONGEST_BODY)
-            .collect()
-            .await
-        {
-            Err(error) => Err(broken(&*error)),
-            Ok(_) if status != StatusCode::OK => Err(Failure::BadStatus),
-            Ok(body) => host_name(&body.to_bytes()).ok_or(Failure::BadBody),
-        };
-        Answer {
-            result,
-            status: Some(status.as_u16()),
-        }
+        return answer.unwrap_or_else(|error| broken(&error).into());
     };
-    // Polled together, so that the connection ends with the request and no task outlives it.
-    let mut ask = std::pin::pin!(ask);
-    let connection = std::pin::pin!(connection);
-    tokio::select! {
-        answer = &mut ask => answer,
-        _ = connection => ask.await,
+    // It lives on between requests; it ends when its sender is dropped.
+    tokio::spawn(connection);
+    let (answer, may_stay) = ask(&mut sender, aim, "keep-alive").await;
+    if may_stay {
+        pool.give(Kept { sender, port });
     }
+    answer.unwrap_or_else(|error| broken(&error).into())
+}
+
+/// Asks on a kept connection; `None` when nothing could be sent on it.
+async fn ask_kept(mut kept: Kept, aim: &Aim, pool: Option<&Pool>) -> Option<Answer> {
+    let (answer, may_stay) = ask(&mut kept.sender, aim, "keep-alive").await;
+    if let (true, Some(pool)) = (may_stay, pool) {
+        pool.give(kept);
+    }
+    match answer {
+        Err(error) if error.is_canceled() => None,
+        answer => Some(answer.unwrap_or_else(|error| broken(&error).into())),
+    }
+}
+
+/// One request and its answer, and whether the connection may be used again.
+async fn ask(
+    sender: &mut Sender,
+    aim: &Aim,
+    connection: &'static str,
+) -> (hyper::Result<Answer>, bool) {
+    let request = Request::get(&aim.path)
+        .header(header::HOST, &aim.host)
+        .header(header::CONNECTION, connection)
+        .body(Empty::<Bytes>::new());
+    // Path and host come from a parsed URL, so that this cannot fail; a panic would be worse.
+    let Ok(request) = request else {
+        return (Ok(Failure::ConnectFailed.into()), false);
+    };
+    let response = match sender.send_request(request).await {
+        Ok(response) => response,
+        Err(error) => return (Err(error), false),
+    };
+    let status = response.status();
+    let closes = response
+        .headers()
+        .get(header::CONNECTION)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+    let result = match Limited::new(response.into_body(), LONGEST_BODY)
+        .collect()
+        .await
+    {
+        Err(error) => Err(broken(&*error)),
+        Ok(_) if status != StatusCode::OK => Err(Failure::BadStatus),
+        Ok(body) => host_name(&body.to_bytes()).ok_or(Failure::BadBody),
+    };
+    let may_stay = result.is_ok() && !closes && sender.ready().await.is_ok();
+    let answer = Answer {
+        result,
+        status: Some(status.as_u16()),
+    };
+    (Ok(answer), may_stay)
 }
 
 /// The host name in an exact answer.

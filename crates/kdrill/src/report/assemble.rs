@@ -43,7 +43,12 @@ pub fn document(stage: &Stage, server: &Server, drills: Vec<DrillReport>) -> Doc
             namespace: stage.target.namespace.clone(),
             deployment: stage.target.deployment.clone(),
             service: stage.target.service.clone(),
-            images: stage.target.images.clone(),
+            images: stage
+                .target
+                .containers
+                .iter()
+                .map(|(_, image)| image.clone())
+                .collect(),
             nodes,
         },
         drills,

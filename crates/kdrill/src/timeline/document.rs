@@ -128,7 +128,7 @@ pub struct Measurement {
     pub name: String,
     /// The number.
     pub value: f64,
-    /// Its unit: `s` or `requests`.
+    /// Its unit: `s`, `requests` or `times`.
     pub unit: String,
 }
 
@@ -171,6 +171,15 @@ pub struct LoadReport {
     pub unaccounted: u64,
     /// All of them.
     pub total: Tally,
+    /// Those on fresh connections.
+    #[serde(default)]
+    pub fresh: Tally,
+    /// Those on kept connections.
+    #[serde(default)]
+    pub kept: Tally,
+    /// How late requests were started: the generator's own share of the latencies.
+    #[serde(default)]
+    pub late: Option<Latency>,
     /// Failed requests by kind.
     pub failures: BTreeMap<Failure, u64>,
     /// The pods that answered, in the order of their first answer.

@@ -45,6 +45,9 @@ pub fn report(options: &LoadOptions, samples: &[Sample], unaccounted: u64) -> Lo
         timeout_ms: millis(options.timeout),
         unaccounted,
         total: tally(ordered.iter().copied()),
+        fresh: tally(ordered.iter().copied().filter(|sample| !sample.kept)),
+        kept: tally(ordered.iter().copied().filter(|sample| sample.kept)),
+        late: late(samples),
         failures,
         pods,
         interval_ms: millis(INTERVAL),
@@ -70,6 +73,16 @@ pub fn tally<'a>(samples: impl Iterator<Item = &'a Sample>) -> Tally {
     }
     tally.latency = percentiles(&latencies);
     tally
+}
+
+/// How late requests were started.
+fn late(samples: &[Sample]) -> Option<Latency> {
+    let mut late = histogram();
+    for sample in samples {
+        // The histogram begins at 1 µs.
+        late.saturating_record((sample.late.as_micros() as u64).max(1));
+    }
+    percentiles(&late)
 }
 
 fn interval(sample: &Sample) -> u64 {

@@ -76,6 +76,10 @@ pub async fn start(folder: &Folder, name: &str, progress: &Progress) -> Result<(
     }
     // Whatever a kill left of its former life.
     launch::sweep(folder, name)?;
+    if !folder.node(name).plan().exists() {
+        // A `node add` that was killed had not written all of it.
+        up::write_node(folder, &spec, node, &Authorities::load(folder)?)?;
+    }
     let since = Timestamp::now();
     launch::start(folder, node)?;
     serves_again(folder, &spec, node, since, progress).await

@@ -1,0 +1,103 @@
+//! control-plane-restart: the control plane goes and comes back. Traffic does not need it.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::time::timeout;
+
+use super::{Drill, Findings, Need, Stage, stage::seconds};
+use crate::{
+    error::{Error, Result},
+    limits::Limits,
+};
+
+/// How often the API server is asked whether it is there, and how long it may take to say so.
+const ASK: Duration = Duration::from_millis(100);
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// The drill.
+pub const DRILL: Drill = Drill {
+    name: "control-plane-restart",
+    promise: "the control plane is restarted: it answers again in time, the replicas stay, and no request fails",
+    does: "runs --control-plane-restart and asks the API server until it answers again",
+    needs: &[Need::Load, Need::ControlPlaneRestart],
+    limits: Limits {
+        max_recovery: Duration::from_mins(1),
+        ..Limits::USUAL
+    },
+    run: |stage, findings| run(stage, findings).boxed_local(),
+};
+
+async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
+    let command = stage
+        .params
+        .control_plane_restart
+        .as_ref()
+        .ok_or_else(|| Error::Usage("this drill needs --control-plane-restart".to_owned()))?;
+    if !stage.whole(findings).await
+        || !stage
+            .steady(findings, "requests are answered before the restart")
+            .await?
+    {
+        return Ok(());
+    }
+    let pods = stage.timeline.view().ready_names();
+    let asked = stage.act("", "restart the control plane");
+    let (limit, allowed) = (
+        stage.params.timeout.max(findings.limits.max_recovery),
+        findings.limits.max_recovery,
+    );
+    let mut command = std::pin::pin!(command.run(&[]));
+    let mut finished = false;
+    let (mut away, mut back) = (None, None);
+    while back.is_none() && stage.timeline.now() < asked + limit {
+        tokio::select! {
+            ended = &mut command, if !finished => {
+                ended?;
+                finished = true;
+            }
+            () = tokio::time::sleep(ASK) => {}
+        }
+        if !answers(stage).await {
+            away = away.or(Some(stage.timeline.now()));
+        } else if finished {
+            back = Some(stage.timeline.now());
+        }
+    }
+    let took = back.map(|back| seconds(asked, back));
+    findings.check(
+        "the API server answers again",
+        took.map_or_else(
+            || format!("not within {} s", limit.as_secs()),
+            |took| format!("after {took:.1} s"),
+        ),
+        format!("≤ {} s", allowed.as_secs()),
+        took.is_some_and(|took| took <= allowed.as_secs_f64()),
+    );
+    if let (Some(away), Some(back)) = (away, back) {
+        findings.seconds("API server away", seconds(away, back));
+    }
+
+    // What a control plane that comes back does wrong shows only once it is there.
+    let (replicas, settled) = (
+        stage.params.replicas,
+        stage.timeline.now() + stage.params.steady,
+    );
+    stage.load()?.settled(settled).await?;
+    stage
+        .reach(
+            findings,
+            "the same replicas are Ready and serving",
+            settled,
+            |view| view.whole(replicas) && view.ready_names() == pods,
+        )
+        .await;
+    stage.judge_requests(asked, findings).await
+}
+
+async fn answers(stage: &Stage) -> bool {
+    matches!(
+        timeout(ANSWER, stage.client.0.apiserver_version()).await,
+        Ok(Ok(_))
+    )
+}
