@@ -37,7 +37,6 @@ const BUILT: &[&str] = &[
     "packages.SYSTEM.default",
     "packages.SYSTEM.image",
     "packages.SYSTEM.manifests",
-    "checks.SYSTEM.image-reproducible",
     "checks.SYSTEM.manifests",
     "checks.SYSTEM.nixos-options",
     "checks.SYSTEM.template",
