@@ -147,6 +147,10 @@ impl Shared {
         let ran = self
             .kubectl(&[&["get", "-o", "json"], words].concat(), "")
             .exits(0);
+        // With --ignore-not-found there may be nothing.
+        if ran.stdout.is_empty() {
+            return Value::Null;
+        }
         serde_json::from_str(&ran.stdout).expect("kubectl prints JSON")
     }
 

@@ -24,7 +24,7 @@ fn every_script_is_well_typed_and_holds() {
 
     let mut build = super::nix("build");
     build.args(["--no-link", "--print-out-paths"]).args(outputs);
-    let built = run(&mut build, "").exits(0).stdout;
+    let paths = run(&mut build, "").exits(0).stdout;
 
     // Scripts name what is in the store.
     let in_store = Path::new(&env::var("E2E_NIX").unwrap()).with_file_name("run");
@@ -36,7 +36,7 @@ fn every_script_is_well_typed_and_holds() {
         .arg(tool("klab"))
         .arg("--registry")
         .arg(registry_programs().join("registry"))
-        .args(built.lines());
+        .args(paths.lines());
     let ran = run(&mut driver, "").exits(0);
     println!("{}", ran.stdout);
 }
