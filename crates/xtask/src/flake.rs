@@ -1,7 +1,7 @@
 //! The flake under real Nix, on machines that cannot fetch nixpkgs.
 //!
 //! 1. [`Nix`] is found, or brought here privately;
-//! 2. the stand-in for nixpkgs learns what tools this machine has ([`host`]);
+//! 2. the stand-in for nixpkgs learns what tools this machine has;
 //! 3. every output is evaluated, for both systems;
 //! 4. what needs nothing but those tools is built in the sandbox, once more, and
 //!    compared with what cargo has built.
