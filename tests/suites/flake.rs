@@ -228,11 +228,8 @@ fn publish_gives_what_was_built_and_deploys_pin_it() {
     let words = ["create", "namespace", &place.namespace];
     place.shared.kubectl(&words, "").exits(0);
     let ran = place.app("diff", &["--registry", &prefix]).exits(1);
-    assert!(
-        ran.stdout
-            .contains(&format!("image: {repository}@{digest}")),
-        "{ran}"
-    );
+    let pinned = format!("image: \"{repository}@{digest}\"");
+    assert!(ran.stdout.contains(&pinned), "{ran}");
 }
 
 #[test]
