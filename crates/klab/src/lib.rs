@@ -20,6 +20,7 @@
 pub mod api;
 pub mod cgroup;
 mod child;
+pub mod cli;
 pub mod cloud;
 pub mod components;
 pub mod control;
