@@ -4,6 +4,8 @@
 mod access;
 #[path = "cluster/killed.rs"]
 mod killed;
+#[path = "cluster/library.rs"]
+mod library;
 #[path = "cluster/life.rs"]
 mod life;
 #[path = "cluster/nodes.rs"]

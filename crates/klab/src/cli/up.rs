@@ -3,15 +3,17 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::block_on;
+use super::{Output, block_on};
 use crate::{
-    control::up,
+    control::{hold, status, up},
     progress::Progress,
     spec::{ExtraArguments, MAX_NODES, MAX_SERVERS},
     state::Folder,
 };
 
 #[derive(Args)]
+// Flags are what a command line has.
+#[allow(clippy::struct_excessive_bools)]
 pub(super) struct Up {
     /// How many nodes, the servers among them [default: 3, or as many as --servers]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(MAX_NODES)))]
@@ -40,17 +42,26 @@ pub(super) struct Up {
     /// Leave a cluster that did not start, for a look at its logs
     #[arg(long)]
     keep_failed: bool,
+    /// Stay, and remove the cluster when standard input ends, or a signal says so
+    #[arg(long)]
+    hold: bool,
+    /// What is printed when it is up: nothing, or its status as one JSON document
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
 impl Up {
     pub(super) fn run(self, folder: &Folder, progress: &Progress) -> Result<()> {
+        let (hold, output) = (self.hold, self.output);
         let options = self.checked()?;
-        block_on(up::up(folder, &options, progress))?;
-        progress.say(&format!(
-            "export KUBECONFIG={}",
-            folder.kubeconfig().display()
-        ));
-        Ok(())
+        block_on(async {
+            let announce = async || announce(folder, output, progress).await;
+            if hold {
+                return hold::hold(folder, &options, progress, announce).await;
+            }
+            up::up(folder, &options, progress).await?;
+            announce().await
+        })
     }
 
     fn checked(self) -> Result<up::Options> {
@@ -75,6 +86,18 @@ impl Up {
             keep_failed: self.keep_failed,
         })
     }
+}
+
+/// Says that the cluster is up, to people or to a program.
+async fn announce(folder: &Folder, output: Output, progress: &Progress) -> crate::Result<()> {
+    progress.say(&format!(
+        "export KUBECONFIG={}",
+        folder.kubeconfig().display()
+    ));
+    if let Output::Json = output {
+        println!("{:#}", serde_json::json!(status::status(folder).await?));
+    }
+    Ok(())
 }
 
 /// etcd needs more than half of its members: an even number only adds a risk.
