@@ -2,6 +2,8 @@
 
 #[path = "cluster/access.rs"]
 mod access;
+#[path = "cluster/interrupted.rs"]
+mod interrupted;
 #[path = "cluster/killed.rs"]
 mod killed;
 #[path = "cluster/library.rs"]

@@ -12,9 +12,10 @@ fn a_node_comes_back_and_a_removed_one_is_forgotten() {
     own.klab(&["up", "--nodes", "1"]).exits(0);
     let added = own.klab(&["node", "add"]).exits(0);
     assert_eq!(added.stdout, "agent1\n");
-    own.klab(&["node", "stop", "agent1"]).exits(0);
-    own.klab(&["node", "stop", "agent1"])
-        .fails_naming(1, &["agent1", "stopped already"]);
+    // Twice is once.
+    for _ in 0..2 {
+        own.klab(&["node", "stop", "agent1"]).exits(0);
+    }
     own.klab(&["exec", "agent1", "--", "true"])
         .fails_naming(1, &["agent1", "node start agent1"]);
     own.klab(&["node", "partition", "agent1"])
@@ -22,7 +23,9 @@ fn a_node_comes_back_and_a_removed_one_is_forgotten() {
     let before = gateway(&own);
     // The switch's own: one of a port would be right by chance.
     assert_eq!(before, "02:6b:6c:61:62:ff");
-    own.klab(&["node", "start", "agent1"]).exits(0);
+    for _ in 0..2 {
+        own.klab(&["node", "start", "agent1"]).exits(0);
+    }
     assert_eq!(before, gateway(&own), "the others have lost their way out");
     let said = own.klab(&["exec", "agent1", "--", "hostname"]).exits(0);
     assert_eq!(said.stdout, "agent1\n");
