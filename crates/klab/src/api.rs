@@ -1,7 +1,7 @@
 //! The little that klab asks of the API server: is it ready, are the nodes,
 //! and what they are called.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::{
@@ -33,10 +33,17 @@ const POLL: Duration = Duration::from_millis(100);
 /// # Errors
 /// When the kubeconfig is missing or broken.
 pub async fn client(folder: &Folder) -> Result<Client> {
-    let path = folder.kubeconfig();
+    client_of(&folder.kubeconfig()).await
+}
+
+/// A client with the access that a kubeconfig gives.
+///
+/// # Errors
+/// When it is missing or broken.
+pub async fn client_of(path: &Path) -> Result<Client> {
     let broken =
         |error: &dyn std::fmt::Display| Error::State(format!("{}: {error}", path.display()));
-    let kubeconfig = Kubeconfig::read_from(&path).map_err(|error| broken(&error))?;
+    let kubeconfig = Kubeconfig::read_from(path).map_err(|error| broken(&error))?;
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .map_err(|error| broken(&error))?;

@@ -38,6 +38,8 @@ pub enum Gate {
     Tcp(std::net::SocketAddr),
     /// A Unix socket accepts connections.
     Unix(PathBuf),
+    /// The API server calls itself ready, asked with this kubeconfig.
+    Ready(PathBuf),
 }
 
 /// All that a node's PID 1 has to know.

@@ -8,6 +8,7 @@ pub mod logs;
 pub mod nodes;
 pub mod restart;
 pub mod status;
+pub mod timings;
 pub mod up;
 
 use crate::{Error, spec::ClusterSpec};

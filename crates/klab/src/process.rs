@@ -16,7 +16,7 @@ use std::{
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, SysconfVar, sysconf},
 };
 
 use crate::error::{Error, Result};
@@ -111,6 +111,21 @@ pub fn switch(folder: &Path) -> Result<Option<Member>> {
         .find(|member| member.role == crate::net::SWITCH_ROLE))
 }
 
+/// How long a process has been running; nothing if it has ended.
+#[must_use]
+pub fn age(pid: i32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // proc(5): field 22 is the start in ticks since the machine's; the second one,
+    // the program's name in parentheses, may have spaces in it.
+    let started: f64 = stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()?;
+    let ticks = sysconf(SysconfVar::CLK_TCK).ok()??;
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let now: f64 = uptime.split(' ').next()?.parse().ok()?;
+    Some(Duration::from_secs_f64(
+        (now - started / ticks as f64).max(0.0),
+    ))
+}
+
 /// A process that is just being started has neither environment nor command
 /// line for a moment, unlike a kernel thread or a zombie, which has no program
 /// either: asked again, so that no scan misses it.
@@ -196,6 +211,8 @@ mod tests {
             (found[0].role.as_str(), found[0].is_init()),
             ("agent7", false)
         );
+
+        assert!(age(found[0].pid).unwrap() < Duration::from_mins(1));
 
         // A zombie has no environment, so it is not counted even before it is reaped.
         kill_members(folder.path(), |_| true).unwrap();

@@ -3,6 +3,7 @@
 //! Numbers are printed and never asserted.
 
 mod input;
+pub mod klab;
 mod measure;
 mod programs;
 mod table;

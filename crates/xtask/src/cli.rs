@@ -21,7 +21,8 @@ Examples:
   cargo xtask demo               from source to replicas that survive losing a node
   cargo xtask test               everything that must hold, against a real cluster
   cargo xtask test --no-cluster  the quick part of it
-  cargo xtask bench kapply       kapply beside kubectl and Helm"
+  cargo xtask bench kapply       kapply beside kubectl and Helm
+  cargo xtask bench klab         how long clusters take to start, and what they cost"
 )]
 pub struct Cli {
     /// What to do.
@@ -168,6 +169,8 @@ pub struct Bench {
 pub enum BenchCommand {
     /// kapply, kubectl, Helm and a bare client on a control plane of their own
     Kapply(BenchKapply),
+    /// klab's clusters of several sizes, and what an idle one costs
+    Klab(BenchKlab),
 }
 
 /// `cargo xtask bench kapply`
@@ -186,6 +189,24 @@ pub struct BenchKapply {
     pub only: Vec<Work>,
     /// How often everything is measured, the tools taking turns
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub runs: usize,
+    /// Write all numbers to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// `cargo xtask bench klab`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Needs root. Clusters are started one after the other, the last one is looked at
+for half a minute when it has been up for another, and all are torn down, also
+after a failure or Ctrl-C. The tables are printed on stdout. Nothing is asserted.
+
+Example:
+  cargo xtask bench klab --runs 5 --json bench.json")]
+pub struct BenchKlab {
+    /// How often a cluster of every size is started
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub runs: usize,
     /// Write all numbers to this file, too
     #[arg(long, value_name = "FILE")]

@@ -43,6 +43,7 @@ fn dispatch(command: &Command) -> anyhow::Result<()> {
         Command::Soak(options) => test::soak(repo, runner, options),
         Command::Bench(options) => match &options.command {
             BenchCommand::Kapply(options) => bench::kapply(repo, runner, options),
+            BenchCommand::Klab(options) => bench::klab::command(repo, runner, options),
         },
         Command::Measured(_) => Ok(()),
     }

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::{Output, block_on};
 use crate::{
-    control::{hold, status, up},
+    control::{hold, status, timings::Timings, up},
     progress::Progress,
     spec::{ExtraArguments, MAX_NODES, MAX_SERVERS},
     state::Folder,
@@ -45,7 +45,7 @@ pub(super) struct Up {
     /// Stay, and remove the cluster when standard input ends, or a signal says so
     #[arg(long)]
     hold: bool,
-    /// What is printed when it is up: nothing, or its status as one JSON document
+    /// What is printed when it is up: nothing, or its status and what took how long, as one JSON document
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
 }
@@ -55,12 +55,11 @@ impl Up {
         let (hold, output) = (self.hold, self.output);
         let options = self.checked()?;
         block_on(async {
-            let announce = async || announce(folder, output, progress).await;
+            let announce = async |took| announce(folder, output, &took, progress).await;
             if hold {
                 return hold::hold(folder, &options, progress, announce).await;
             }
-            up::up(folder, &options, progress).await?;
-            announce().await
+            announce(up::up(folder, &options, progress).await?).await
         })
     }
 
@@ -89,13 +88,20 @@ impl Up {
 }
 
 /// Says that the cluster is up, to people or to a program.
-async fn announce(folder: &Folder, output: Output, progress: &Progress) -> crate::Result<()> {
+async fn announce(
+    folder: &Folder,
+    output: Output,
+    took: &Timings,
+    progress: &Progress,
+) -> crate::Result<()> {
     progress.say(&format!(
         "export KUBECONFIG={}",
         folder.kubeconfig().display()
     ));
     if let Output::Json = output {
-        println!("{:#}", serde_json::json!(status::status(folder).await?));
+        let mut document = serde_json::json!(status::status(folder).await?);
+        document["took"] = serde_json::json!(took);
+        println!("{document:#}");
     }
     Ok(())
 }

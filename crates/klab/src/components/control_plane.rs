@@ -147,6 +147,10 @@ fn controller_manager(spec: &ClusterSpec) -> Component {
         // A lost node is known after 8 s instead of 50 s: see nodeLeaseDurationSeconds.
         "--node-monitor-grace-period=8s".to_owned(),
         "--node-monitor-period=1s".to_owned(),
+        // Its controllers' own accounts are some 80 requests before the first of them
+        // works: 4 s at the usual 20 per second.
+        "--kube-api-qps=200".to_owned(),
+        "--kube-api-burst=400".to_owned(),
         "--profiling=false".to_owned(),
     ];
     let arguments = arguments.into_iter().chain(leader_election(spec));
@@ -164,5 +168,8 @@ fn scheduler(spec: &ClusterSpec) -> Component {
         "--profiling=false".to_owned(),
     ];
     let arguments = arguments.into_iter().chain(leader_election(spec));
-    Component::new("kube-scheduler", Some(local(API_PORT)), arguments)
+    // Until its rights are set up, a moment after the port is open, it is refused
+    // everything, and tries again after seconds.
+    let ready = Gate::Ready(kubeconfig.into());
+    Component::new("kube-scheduler", Some(ready), arguments)
 }

@@ -47,7 +47,7 @@ pub(super) fn components(
     let kubelet = Component::new(
         "kubelet",
         // It gives up for seconds when either does not answer at once.
-        api_serves.clone(),
+        api_serves,
         [
             format!("--config={}", config("kubelet.json")),
             format!("--kubeconfig={}", config("kubelet.kubeconfig")),
@@ -59,7 +59,8 @@ pub(super) fn components(
     );
     let kube_proxy = Component::new(
         "kube-proxy",
-        api_serves,
+        // As for the scheduler.
+        Some(Gate::Ready(config("kube-proxy.kubeconfig").into())),
         [format!("--config={}", config("kube-proxy.json"))],
     );
     (vec![containerd, kubelet, kube_proxy], files)

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{down, up};
+use super::{down, timings::Timings, up};
 use crate::{
     error::{Context, Result},
     progress::Progress,
@@ -29,22 +29,20 @@ pub async fn hold(
     folder: &Folder,
     options: &up::Options,
     progress: &Progress,
-    ready: impl AsyncFnOnce() -> Result<()>,
+    ready: impl AsyncFnOnce(Timings) -> Result<()>,
 ) -> Result<()> {
     let mut end = end_of_input()?;
     let ready = tokio::select! {
         // First, so that what there is at the end is of this one's making.
         biased;
-        started = up::up(folder, options, progress) => {
-            started?;
-            ready().await
-        }
+        started = up::up(folder, options, progress) => ready(started?).await,
         _ = &mut end => return down::down(folder).map(drop),
     };
-    let keep = tokio::select! {
-        keep = end => keep.unwrap_or(false),
-        _ = up::interrupted() => false,
-    };
+    let keep = ready.is_ok()
+        && tokio::select! {
+            keep = end => keep.unwrap_or(false),
+            _ = up::interrupted() => false,
+        };
     if !keep {
         down::down(folder)?;
     }

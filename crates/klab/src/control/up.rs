@@ -1,5 +1,7 @@
 //! `klab up`: from nothing to a cluster whose nodes are Ready.
 
+mod checks;
+
 use std::{
     fmt::Write as _,
     fs,
@@ -9,7 +11,12 @@ use std::{
 use futures::future::try_join;
 use k8s_openapi::jiff::Timestamp;
 
-use super::{addons::Addons, down, load};
+use self::checks::{check_arguments, check_machine, existing, refuse_existing};
+use super::{
+    addons::Addons,
+    down, load,
+    timings::{Stopwatch, Timings, api_server_runs},
+};
 use crate::{
     api, cgroup, child, components,
     error::{Context, Error, Result},
@@ -17,6 +24,7 @@ use crate::{
     net::{registry, switch},
     node::launch,
     pki::Authorities,
+    process,
     progress::Progress,
     runtime::{self, Part},
     spec::{ClusterSpec, DNS_SERVICE, ExtraArguments, NodeSpec, Registry},
@@ -63,13 +71,13 @@ impl Options {
     }
 }
 
-/// Starts a cluster, or leaves nothing of it.
+/// Starts a cluster, or leaves nothing of it; says what took how long.
 ///
 /// # Errors
 /// When it exists, when the machine lacks something, or a component does not
 /// start: with the last words of its log.
-pub async fn up(folder: &Folder, options: &Options, progress: &Progress) -> Result<ClusterSpec> {
-    let started = Instant::now();
+pub async fn up(folder: &Folder, options: &Options, progress: &Progress) -> Result<Timings> {
+    let mut whole = Stopwatch::start();
     refuse_existing(folder)?;
     check_machine()?;
     let runtime = runtime::ensure(Part::Cluster, progress)?;
@@ -101,13 +109,14 @@ pub async fn up(folder: &Folder, options: &Options, progress: &Progress) -> Resu
     };
     drop(lock);
     match result {
-        Ok(spec) => {
+        Ok(mut timings) => {
+            timings.total = whole.lap();
             progress.say(&format!(
                 "cluster {} is up after {:.1} s",
-                spec.name,
-                started.elapsed().as_secs_f64()
+                folder.name(),
+                timings.total
             ));
-            Ok(spec)
+            Ok(timings)
         }
         Err(error) if options.keep_failed => Err(Error::State(format!(
             "{error}; its logs are in {}; remove it with: {}",
@@ -145,78 +154,9 @@ fn wanted_registry(port: u16, progress: &Progress) -> Result<Registry> {
     })
 }
 
-fn refuse_existing(folder: &Folder) -> Result<()> {
-    existing(folder).map_or(Ok(()), Err)
-}
-
-/// Says what is there already, if there is something.
-fn existing(folder: &Folder) -> Option<Error> {
-    if !folder.exists() {
-        return None;
-    }
-    Some(match folder.spec() {
-        Ok(spec) => {
-            let names: Vec<_> = spec.nodes.iter().map(|node| node.name.as_str()).collect();
-            Error::State(format!(
-                "cluster {} exists already, with {}; look at it with: {}; remove it with: {}",
-                spec.name,
-                names.join(", "),
-                folder.command("status"),
-                folder.command("down")
-            ))
-        }
-        Err(error) => error,
-    })
-}
-
-fn check_machine() -> Result<()> {
-    cgroup::detect()?;
-    let nft = std::process::Command::new("nft")
-        .arg("--version")
-        .stdout(std::process::Stdio::null())
-        .status();
-    if nft.is_ok_and(|status| status.success()) {
-        Ok(())
-    } else {
-        Err(Error::Machine(
-            "kube-proxy needs nft; install it with: apt-get install nftables".to_owned(),
-        ))
-    }
-}
-
-/// Asks the components about flags of the user's before anything is started: with
-/// one that they do not know, they would never come up.
-fn check_arguments(spec: &ClusterSpec) -> Result<()> {
-    let arguments = &spec.arguments;
-    for (component, option, given) in [
-        ("kubelet", "--kubelet-arg", &arguments.kubelet),
-        ("kube-apiserver", "--apiserver-arg", &arguments.api_server),
-    ] {
-        if given.is_empty() {
-            continue;
-        }
-        let program = spec.runtime.join(component);
-        let output = std::process::Command::new(&program)
-            .args(components::flags(given))
-            .arg("--version")
-            .output()
-            .system(format!("cannot run {}", program.display()))?;
-        if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            let reason = words
-                .lines()
-                .find(|line| line.contains("flag") || line.contains("rror"))
-                .or(words.lines().last())
-                .unwrap_or("it did not say why");
-            return Err(Error::State(format!(
-                "{option}: {component} refuses it: {reason}; nothing was started"
-            )));
-        }
-    }
-    Ok(())
-}
-
-async fn start(folder: &Folder, mut spec: ClusterSpec, progress: &Progress) -> Result<ClusterSpec> {
+async fn start(folder: &Folder, mut spec: ClusterSpec, progress: &Progress) -> Result<Timings> {
+    let mut timings = Timings::default();
+    let mut watch = Stopwatch::start();
     folder.save(&spec)?;
     // First, because the nodes are told its ports.
     let ports = switch::start(folder)?;
@@ -229,14 +169,6 @@ async fn start(folder: &Folder, mut spec: ClusterSpec, progress: &Progress) -> R
     for node in &spec.nodes {
         write_node(folder, &spec, node, &authorities)?;
     }
-    if !spec.control_plane_only {
-        images::keep_pause(folder, &spec.runtime)?;
-    }
-    if let Some(program) = &spec.name_server {
-        images::keep_name_server(folder, program)?;
-    }
-    progress.say("certificates and configuration written");
-
     let admin = authorities.admin()?;
     let context = format!("klab-{}", spec.name);
     let url = format!("https://127.0.0.1:{}", ports.api);
@@ -248,33 +180,41 @@ async fn start(folder: &Folder, mut spec: ClusterSpec, progress: &Progress) -> R
         &admin.key,
     );
     write_private(&folder.kubeconfig(), admin_config)?;
+    progress.say("certificates and configuration written");
+    timings.certificates = watch.lap();
     for node in &spec.nodes {
         launch::start(folder, node)?;
     }
 
     let step = progress.step("API server");
     let client = api::client(folder).await?;
-    api::ready(&client, API_LIMIT)
-        .await
-        .map_err(|error| with_logs(folder, error))?;
+    let ready = api::ready(&client, API_LIMIT);
+    let both = try_join(give_images(folder, &spec), ready).await;
+    let (images, ()) = both.map_err(|error| with_logs(folder, error))?;
+    timings.images = images.as_secs_f64();
     step.done(&format!("ready at {url}"));
+    let (both, members) = (watch.lap(), process::members(&folder.path())?);
+    let runs = api_server_runs(&members).map_or(both, |age| age.as_secs_f64().min(both));
+    (timings.etcd, timings.api_server) = (both - runs, runs);
     if let Some(port) = ports.registry {
         registry::ready(folder, port).await?;
         progress.say(&format!("registry: 127.0.0.1:{port}"));
     }
     if !spec.control_plane_only {
-        let nodes = make_ready(folder, &spec.nodes, None, progress);
+        let nodes = nodes_ready(folder, &spec.nodes, None, progress);
         // Its pods are there when the nodes are.
         let (addons, ()) = try_join(Addons::apply(folder, &spec), nodes).await?;
+        timings.nodes = watch.lap();
         let step = progress.step("name server");
         addons.ready().await?;
         if spec.name_server.is_some() {
             step.done(&format!("answers at {DNS_SERVICE}"));
         }
+        timings.add_ons = watch.lap();
     }
     spec.complete = true;
     folder.save(&spec)?;
-    Ok(spec)
+    Ok(timings)
 }
 
 /// Writes everything a node needs to start.
@@ -299,6 +239,21 @@ pub(super) fn write_node(
     )
 }
 
+/// Packs klab's own images and gives them to the nodes, as soon as they take
+/// them; says how long it took.
+async fn give_images(folder: &Folder, spec: &ClusterSpec) -> Result<Duration> {
+    let begun = Instant::now();
+    if spec.control_plane_only {
+        return Ok(Duration::ZERO);
+    }
+    images::keep_pause(folder, &spec.runtime)?;
+    if let Some(program) = &spec.name_server {
+        images::keep_name_server(folder, program)?;
+    }
+    load::import_kept(folder, &spec.nodes).await?;
+    Ok(begun.elapsed())
+}
+
 /// Gives running nodes the cluster's images, and waits until they are Ready:
 /// with `since`, until their kubelets say so after that.
 pub(super) async fn make_ready(
@@ -307,12 +262,20 @@ pub(super) async fn make_ready(
     since: Option<Timestamp>,
     progress: &Progress,
 ) -> Result<()> {
-    let step = progress.step("nodes");
-    let client = api::client(folder).await?;
     load::import_kept(folder, nodes)
         .await
         .map_err(|error| with_logs(folder, error))?;
-    step.detail("images imported");
+    nodes_ready(folder, nodes, since, progress).await
+}
+
+async fn nodes_ready(
+    folder: &Folder,
+    nodes: &[NodeSpec],
+    since: Option<Timestamp>,
+    progress: &Progress,
+) -> Result<()> {
+    let step = progress.step("nodes");
+    let client = api::client(folder).await?;
     api::nodes_ready(&client, nodes, since, NODES_LIMIT, |name| {
         step.detail(&format!("{name} is Ready"));
     })

@@ -19,7 +19,7 @@ use nix::{
 };
 
 use crate::{
-    child,
+    api, child,
     components::{Component, Gate, NodePlan},
     error::{Context, Result},
 };
@@ -27,6 +27,8 @@ use crate::{
 /// Between a component's end and its next start, as k3s's systemd unit has it.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 const GATE_POLL: Duration = Duration::from_millis(50);
+/// Then it is asked over another connection.
+const READY_LIMIT: Duration = Duration::from_secs(10);
 
 /// Components by process id. Held while one is started, so that the reaper
 /// knows it before it can end.
@@ -102,10 +104,22 @@ fn wait_for(gate: &Gate) {
     let open = || match gate {
         Gate::Tcp(address) => TcpStream::connect_timeout(address, Duration::from_secs(1)).is_ok(),
         Gate::Unix(path) => UnixStream::connect(path).is_ok(),
+        Gate::Ready(kubeconfig) => becomes_ready(kubeconfig).is_ok(),
     };
     while !open() {
         thread::sleep(GATE_POLL);
     }
+}
+
+fn becomes_ready(kubeconfig: &Path) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .system("cannot start")?;
+    runtime.block_on(async {
+        let client = api::client_of(kubeconfig).await?;
+        api::ready(&client, READY_LIMIT).await
+    })
 }
 
 fn spawn(component: &Component, runtime: &Path) -> Result<i32> {
