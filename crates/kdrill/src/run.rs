@@ -89,7 +89,9 @@ impl Plan {
                 .find_map(|need| self.params.missing(*need))
             {
                 None => self.drills.push(drill),
-                Some(missing) => self.left_out.push((drill.name, format!("it needs {missing}"))),
+                Some(missing) => self
+                    .left_out
+                    .push((drill.name, format!("it needs {missing}"))),
             }
         }
         Ok(())
@@ -160,9 +162,7 @@ pub async fn run(mut plan: Plan, connection: Connection) -> Result<Document> {
         }
     };
     for (name, why) in &plan.left_out {
-        stage
-            .progress
-            .warn(&format!("{name} is left out: {why}"));
+        stage.progress.warn(&format!("{name} is left out: {why}"));
     }
     let mut stopped = false;
     for drill in &plan.drills {

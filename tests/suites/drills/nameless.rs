@@ -53,10 +53,8 @@ fn a_cluster_without_a_name_server_is_told_apart_from_one_that_fails() {
     deploy(&shared, &namespace, |_| {});
     let _hidden = Hidden::name_server(&shared);
     let report = tempfile::tempdir().unwrap();
-    drill(&shared, &namespace, report.path(), &["dns"]).fails_naming(
-        2,
-        &["no name server", "k8s-app=kube-dns", "--name-server"],
-    );
+    drill(&shared, &namespace, report.path(), &["dns"])
+        .fails_naming(2, &["no name server", "k8s-app=kube-dns", "--name-server"]);
     assert!(!report.path().join("timeline.json").exists());
 }
 

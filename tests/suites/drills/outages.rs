@@ -45,7 +45,10 @@ fn pods_that_stay_on_a_partitioned_node_and_in_the_endpoints_are_named() {
     let found = broken(&reports_are_whole(report.path()), "node-partition");
     let measured = |promise: &str| {
         let check = found.iter().find(|(found, _)| found.contains(promise));
-        check.unwrap_or_else(|| panic!("no {promise}: {found:?}")).1.as_str()
+        check
+            .unwrap_or_else(|| panic!("no {promise}: {found:?}"))
+            .1
+            .as_str()
     };
     assert!(measured("Ready on living nodes again").contains("not within"));
     assert_eq!(measured("answered again with the node gone"), "not reached");
@@ -80,7 +83,12 @@ fn restarts_that_hang_take_too_long_or_hit_the_replicas_are_told_apart() {
 
     let hanging = found(
         "sleep 12",
-        &["--timeout", "4s", "--max-recovery", "control-plane-restart=4s"],
+        &[
+            "--timeout",
+            "4s",
+            "--max-recovery",
+            "control-plane-restart=4s",
+        ],
     );
     let still = "the command still runs after 4 s".to_owned();
     assert_eq!(hanging, [(answers.clone(), still)]);
@@ -90,15 +98,26 @@ fn restarts_that_hang_take_too_long_or_hit_the_replicas_are_told_apart() {
         &["--max-recovery", "control-plane-restart=1ms"],
     );
     assert_eq!(slow.len(), 1, "{slow:?}");
-    assert!(slow[0].0 == answers && slow[0].1.starts_with("after "), "{slow:?}");
+    assert!(
+        slow[0].0 == answers && slow[0].1.starts_with("after "),
+        "{slow:?}"
+    );
 
     let mut kill = shared.kubectl_command(&["-n", &namespace.name, "delete", "pods"]);
     kill.args(["-l", "app=web", "--grace-period=0", "--force"]);
     let words = std::iter::once(kill.get_program()).chain(kill.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     let along = found(&words.join(" "), &["--timeout", "15s"]);
-    let kept = ("the same replicas are Ready and serving".to_owned(), "not reached".to_owned());
+    let kept = (
+        "the same replicas are Ready and serving".to_owned(),
+        "not reached".to_owned(),
+    );
     assert!(along.contains(&kept), "{along:?}");
-    let failed = along.iter().find(|(promise, _)| promise == "no request fails");
-    assert!(failed.is_some_and(|(_, measured)| measured.contains("connect-")), "{along:?}");
+    let failed = along
+        .iter()
+        .find(|(promise, _)| promise == "no request fails");
+    assert!(
+        failed.is_some_and(|(_, measured)| measured.contains("connect-")),
+        "{along:?}"
+    );
 }

@@ -357,7 +357,10 @@ mod tests {
             let error = plan(arguments).unwrap_err().to_string();
             assert!(error.contains(word), "{arguments}: {error}");
         };
-        refused("nonsense", "no such drill; there are replicas, balance, dns");
+        refused(
+            "nonsense",
+            "no such drill; there are replicas, balance, dns",
+        );
         refused("node-loss", "--node-down CMD");
         refused("node-loss --node-down x", "--node-up CMD");
         refused(

@@ -1,4 +1,4 @@
-//! The cluster's name server, by the label that CoreDNS and its forerunner are known by.
+//! The cluster's name server, by the label that `CoreDNS` and its forerunner are known by.
 
 use std::net::IpAddr;
 
@@ -31,8 +31,7 @@ pub async fn find(client: &Client) -> Result<IpAddr> {
         })?;
     services
         .into_iter()
-        .filter_map(|service| service.spec?.cluster_ip?.parse().ok())
-        .next()
+        .find_map(|service| service.spec?.cluster_ip?.parse().ok())
         .ok_or_else(|| {
             Error::Target(format!(
                 "this cluster has no name server: {NAMESPACE} has no service labelled {LABEL} with an address, so no service can be reached by its name; install CoreDNS (klab has it unless up was told --no-dns), or name another server with --name-server"
