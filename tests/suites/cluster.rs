@@ -421,7 +421,10 @@ fn down_leaves_nothing_after_up_itself_was_killed() {
         .unwrap();
     let itself = up.id().to_string();
     Shared::eventually("a first process of up", Duration::from_secs(30), || {
-        own.machine().processes().any(|pid| pid != itself).then_some(())
+        own.machine()
+            .processes()
+            .any(|pid| pid != itself)
+            .then_some(())
     });
     up.kill().unwrap();
     up.wait().unwrap();
