@@ -10,6 +10,7 @@
 mod command;
 mod fault_proxy;
 mod image;
+mod moments;
 mod namespace;
 mod programs;
 mod proxy;
@@ -19,6 +20,7 @@ mod shared;
 pub use command::{Ran, run, tool};
 pub use fault_proxy::{Deed, Fault, FaultProxy, Gate, Rule, Seen};
 pub use image::Workshop;
+pub use moments::Moments;
 pub use namespace::Namespace;
 pub use programs::{cosign, registry_programs};
 pub use proxy::Proxy;

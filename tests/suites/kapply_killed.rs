@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Namespace, Shared};
+use e2e::{Moments, Namespace, Shared};
 use serde_json::{Value, json};
 
 const PART_OF: &str = "applyset.kubernetes.io/part-of";
@@ -126,21 +126,6 @@ impl Run {
     }
 }
 
-/// A step of xorshift64: the moments are the same for the same seed.
-fn random(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
-}
-
-fn setting(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name}={text} is no number"))
-    })
-}
-
 #[test]
 fn the_next_run_finishes_what_a_killed_one_began() {
     let shared = Shared::get();
@@ -170,12 +155,12 @@ fn the_next_run_finishes_what_a_killed_one_began() {
     run.shared.kapply(&run.words(), &input(1)).exits(0);
     let whole = begun.elapsed();
 
-    let mut state = setting("SEED", 0x5eed_u64).max(1);
+    let mut moments = Moments::default();
     let mut in_time = 0;
-    for kill in 0..setting("KILLS", 10) {
-        let generation = usize::try_from(kill).unwrap() + 2;
+    for kill in 0..Moments::kills() {
+        let generation = kill + 2;
         let kept = names(numbers(generation).start..numbers(generation - 1).end);
-        let life = whole.mul_f64((random(&mut state) % 1000) as f64 / 1000.0);
+        let life = moments.within(whole);
         let ended = run.apply_and_kill(generation, life);
         in_time += u64::from(!ended);
 

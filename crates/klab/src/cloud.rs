@@ -14,11 +14,11 @@ pub use addresses::{LoopbackNet, Published, published};
 
 use std::{path::Path, process::Stdio, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     api, child,
-    error::{Context, Result},
+    error::{Context, Error, Result},
     net::supervise::Supervised,
     process::own_program,
     state::Folder,
@@ -26,6 +26,8 @@ use crate::{
 
 /// The role of this process among the cluster's members.
 const ROLE: &str = "cloud";
+/// `up` writes the administrator's access within a second of starting the switch.
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// How the switch starts it.
 pub(crate) fn supervised(folder: &Folder) -> Supervised {
@@ -46,14 +48,17 @@ pub(crate) fn supervised(folder: &Folder) -> Supervised {
 /// The process's own life.
 ///
 /// # Errors
-/// When it cannot start; it goes on after every error of the API server.
+/// When it cannot start, or `up` ended before it had written how the API is
+/// reached; it goes on after every error of the API server.
 pub fn run(folder: &Folder) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .system("cannot start")?;
     runtime.block_on(async {
-        written(&folder.kubeconfig()).await;
+        let kubeconfig = folder.kubeconfig();
+        let waiting = timeout(START_LIMIT, written(&kubeconfig));
+        waiting.await.map_err(|_| unfinished(folder, &kubeconfig))?;
         let client = api::client(folder).await?;
         let door = listen::Door::open(folder)?;
         tokio::join!(
@@ -69,4 +74,13 @@ async fn written(path: &Path) {
     while !path.exists() {
         sleep(Duration::from_millis(100)).await;
     }
+}
+
+fn unfinished(folder: &Folder, kubeconfig: &Path) -> Error {
+    Error::State(format!(
+        "there is no {} after {} s, so `up` did not finish; remove the cluster with: {}",
+        kubeconfig.display(),
+        START_LIMIT.as_secs(),
+        folder.command("down")
+    ))
 }

@@ -2,6 +2,7 @@
 
 mod addons;
 pub mod down;
+pub mod hold;
 pub mod load;
 pub mod logs;
 pub mod nodes;

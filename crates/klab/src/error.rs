@@ -43,6 +43,9 @@ pub enum Error {
     /// The image or archive is not usable.
     #[error("{0}")]
     Image(String),
+    /// The program klab, which the library works through, is missing or failed.
+    #[error("{0}")]
+    Helper(String),
     /// A certificate could not be made or read.
     #[error("certificates: {0}")]
     Certificate(#[from] rcgen::Error),

@@ -16,11 +16,35 @@
 //! 7. [`cloud`] gives Services addresses on the loopback, and claims volumes.
 //! 8. [`control`] does what is asked of the cluster, until nothing is left of
 //!    it; [`process`] and [`cgroup`] know what belongs to it.
+//!
+//! [`cli`] is the program `klab`. For tests of other projects, a [`Cluster`] is a
+//! value that takes everything along when it goes; see [`cluster`].
+//!
+//! ```
+//! # fn main() -> klab::Result<()> {
+//! // A name of this process's own, so that runs do not meet.
+//! let name = format!("e2e-{}", std::process::id());
+//! let cluster = klab::Cluster::builder()
+//!     .name(name)
+//!     .control_plane_only()
+//!     .start()?;
+//!
+//! let answer = cluster.kubectl().args(["get", "--raw=/readyz"]).output();
+//! assert_eq!(answer.expect("kubectl runs").stdout, b"ok");
+//!
+//! let kubeconfig = cluster.kubeconfig().to_owned();
+//! drop(cluster);
+//! assert!(!kubeconfig.exists());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod api;
 pub mod cgroup;
 mod child;
+pub mod cli;
 pub mod cloud;
+pub mod cluster;
 pub mod components;
 pub mod control;
 pub mod doctor;
@@ -36,4 +60,5 @@ pub mod runtime;
 pub mod spec;
 pub mod state;
 
+pub use cluster::Cluster;
 pub use error::{Error, Result};

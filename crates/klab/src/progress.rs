@@ -1,6 +1,9 @@
 //! What klab says while it works: a live line on a terminal, plain lines elsewhere.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -21,10 +24,10 @@ impl Progress {
         }
     }
 
-    /// Says one line.
+    /// Says one line. A terminal that went away ends nothing.
     pub fn say(&self, line: &str) {
         if !self.quiet {
-            eprintln!("klab: {line}");
+            let _ = writeln!(std::io::stderr(), "klab: {line}");
         }
     }
 

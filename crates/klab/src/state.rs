@@ -161,10 +161,8 @@ impl Folder {
         match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => Ok(lock),
             Err((folder, nix::errno::Errno::EWOULDBLOCK)) => {
-                eprintln!(
-                    "klab: waiting for another klab command on cluster {}",
-                    named.name
-                );
+                let waiting = "klab: waiting for another klab command on cluster";
+                let _ = writeln!(io::stderr(), "{waiting} {}", named.name);
                 Flock::lock(folder, FlockArg::LockExclusive)
                     .map_err(|(_, errno)| errno)
                     .file("cannot lock", named.path())
@@ -231,7 +229,12 @@ impl Folder {
     /// A klab command for this cluster, as one would type it.
     #[must_use]
     pub fn command(&self, words: &str) -> String {
-        format!("klab --name {} {words}", self.name)
+        let state = if self.root == Path::new(DEFAULT_ROOT) {
+            String::new()
+        } else {
+            format!("--state {} ", self.root.display())
+        };
+        format!("klab {state}--name {} {words}", self.name)
     }
 
     fn missing(&self) -> Error {
@@ -358,7 +361,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let _lock = folder(root.path()).create().unwrap();
         let error = folder(root.path()).spec().unwrap_err().to_string();
-        assert!(error.contains("klab --name t down"), "{error}");
+        let remedy = format!("klab --state {} --name t down", root.path().display());
+        assert!(error.contains(&remedy), "{error}");
     }
 
     #[test]

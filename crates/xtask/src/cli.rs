@@ -41,7 +41,7 @@ pub enum Command {
     Image(Image),
     /// Start a cluster, deploy the server, run the drills, write a report, tear down
     Demo(Demo),
-    /// Format, lints, docs, licences, unit tests, then the suites on a real cluster
+    /// Format, lints, docs, licences, unit tests, then docs' examples and the suites on a real cluster
     Test(Test),
     /// Evaluate and build the flake, and run its apps on a cluster
     #[command(after_help = "\
@@ -52,7 +52,7 @@ folder of the cache. In nixpkgs' place is a stand-in that is made of this machin
 Example:
   CI=true cargo xtask flake-check")]
     FlakeCheck,
-    /// Kill kapply at random moments for as long as you like; every next run must finish the job
+    /// Kill kapply and klab at random moments, as often as you like; every next run must finish the job
     Soak(Soak),
     /// Measure a tool beside others that do the same
     Bench(Bench),
@@ -147,11 +147,11 @@ pub struct Test {
 The same suites as in `cargo xtask test`, where they kill ten times.
 
 Examples:
-  cargo xtask soak                         100 kills, the usual moments
+  cargo xtask soak                         200 kills of each, the usual moments
   cargo xtask soak --kills 1000 --seed 7   more of them, at other moments")]
 pub struct Soak {
-    /// How often to kill
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    /// How often to kill each
+    #[arg(long, value_name = "N", default_value_t = 200)]
     pub kills: u32,
     /// Where the sequence of random moments starts
     #[arg(long, value_name = "N")]

@@ -99,6 +99,10 @@ const SUITES: &[Stage<Session>] = &[
         run: suites::flake_build,
     },
     Stage {
+        name: "examples in docs",
+        run: suites::doc_tests,
+    },
+    Stage {
         name: "suites",
         run: suites::run,
     },

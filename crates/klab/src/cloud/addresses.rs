@@ -7,7 +7,7 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::Service;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A cluster's own part of the loopback: 127.A.B.0/24.
@@ -38,7 +38,7 @@ impl LoopbackNet {
 }
 
 /// A port of a Service, as it is reached from the machine.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
     /// The Service, as `NAMESPACE/NAME`.

@@ -1,6 +1,6 @@
 //! `klab down`: nothing is left, whatever was killed before.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 use nix::mount::{MntFlags, umount2};
 
@@ -23,6 +23,13 @@ pub fn down(folder: &Folder) -> Result<bool> {
     } else {
         None
     };
+    // First: a cluster that is half removed must not look whole.
+    match fs::remove_file(folder.spec_file()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).file("cannot remove", folder.spec_file());
+        }
+        _ => {}
+    }
     let running = !process::members(&folder.path())?.is_empty();
     process::kill_members(&folder.path(), |_| true)?;
     for mount in leftover_mounts(folder)? {

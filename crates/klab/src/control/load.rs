@@ -20,7 +20,8 @@ use tokio::{
 use crate::{
     components::CONTAINERD_SOCKET,
     error::{Context, Error, Result},
-    images, process,
+    images,
+    process::{self, MEMBER_VARIABLE, marker},
     runtime::{self, Part},
     spec::NodeSpec,
     state::Folder,
@@ -88,7 +89,7 @@ async fn import(folder: &Folder, node: &NodeSpec, archives: &[PathBuf]) -> Resul
     let socket = PathBuf::from(format!("/proc/{}/root{CONTAINERD_SOCKET}", init.pid));
     wait_for(&socket, &node.name).await?;
     for archive in archives {
-        import_one(&ctr, &socket, archive, &node.name).await?;
+        import_one(folder, &ctr, &socket, archive, &node.name).await?;
     }
     Ok(())
 }
@@ -108,12 +109,20 @@ async fn wait_for(socket: &Path, node: &str) -> Result<()> {
     })
 }
 
-async fn import_one(ctr: &Path, socket: &Path, archive: &Path, node: &str) -> Result<()> {
+async fn import_one(
+    folder: &Folder,
+    ctr: &Path,
+    socket: &Path,
+    archive: &Path,
+    node: &str,
+) -> Result<()> {
     let output = Command::new(ctr)
         .arg("--address")
         .arg(socket)
         .args(["--namespace", "k8s.io", "images", "import"])
         .arg(archive)
+        // It outlives this command if that is killed, but not the node.
+        .env(MEMBER_VARIABLE, marker(&folder.path(), node))
         .stdin(Stdio::null())
         .output()
         .await

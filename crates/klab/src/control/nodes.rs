@@ -1,6 +1,6 @@
 //! `klab node add|stop|start|partition|slow|heal|rm`.
 
-use std::{fs, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 
@@ -47,41 +47,41 @@ pub async fn add(folder: &Folder, progress: &Progress) -> Result<NodeSpec> {
     match started.await {
         Ok(()) => Ok(node),
         Err(error) => {
-            discard(folder, &mut spec, &node)?;
+            discard(folder, &mut spec, &node).await?;
             Err(error)
         }
     }
 }
 
-/// Cuts a node's power.
+/// Cuts a node's power; twice is once.
 ///
 /// # Errors
-/// When it is stopped already.
+/// When something on it cannot be ended.
 pub fn stop(folder: &Folder, name: &str) -> Result<()> {
     let _lock = folder.lock()?;
     let spec = folder.spec()?;
     launch::cut_power(folder, find(&spec, name)?)
 }
 
-/// Starts a stopped node, and waits until it is Ready.
+/// Starts a node, and waits until it is Ready. One that runs gets what a start
+/// that was killed has left undone.
 ///
 /// # Errors
-/// When it runs, or does not get Ready.
+/// When it does not get Ready.
 pub async fn start(folder: &Folder, name: &str, progress: &Progress) -> Result<()> {
     let _lock = folder.lock()?;
     let spec = folder.spec()?;
     let node = find(&spec, name)?;
-    if process::node_init(&folder.path(), name)?.is_some() {
-        return Err(Error::State(format!("node {name} runs already")));
-    }
-    // Whatever a kill left of its former life.
-    launch::sweep(folder, name)?;
-    if !folder.node(name).plan().exists() {
-        // A `node add` that was killed had not written all of it.
-        up::write_node(folder, &spec, node, &Authorities::load(folder)?)?;
-    }
     let since = Timestamp::now();
-    launch::start(folder, node)?;
+    if process::node_init(&folder.path(), name)?.is_none() {
+        // Whatever a kill left of its former life.
+        launch::sweep(folder, name)?;
+        if !folder.node(name).plan().exists() {
+            // A `node add` that was killed had not written all of it.
+            up::write_node(folder, &spec, node, &Authorities::load(folder)?)?;
+        }
+        launch::start(folder, node)?;
+    }
     serves_again(folder, &spec, node, since, progress).await
 }
 
@@ -140,9 +140,7 @@ pub async fn remove(folder: &Folder, name: &str) -> Result<()> {
             folder.command("down")
         )));
     }
-    discard(folder, &mut spec, &node)?;
-    // Last: with its kubelet alive it would register again.
-    api::forget_node(&api::client(folder).await?, &node).await
+    discard(folder, &mut spec, &node).await
 }
 
 /// Waits until a node does its work, by what it says after `since`.
@@ -172,14 +170,27 @@ pub(super) fn running(folder: &Folder, node: &NodeSpec) -> Result<i32> {
     )))
 }
 
-fn discard(folder: &Folder, spec: &mut ClusterSpec, node: &NodeSpec) -> Result<()> {
+/// Removes a node; killed half-way, it is still in the spec, and this can be done again.
+async fn discard(folder: &Folder, spec: &mut ClusterSpec, node: &NodeSpec) -> Result<()> {
     launch::sweep(folder, &node.name)?;
+    // After that: with its kubelet alive it would register again.
+    api::forget_node(&api::client(folder).await?, node).await?;
     let own = folder.node(&node.name);
-    if own.path().exists() {
-        fs::remove_dir_all(own.path()).file("cannot remove", own.path())?;
-    }
+    // The plan says that the folder is whole, so it goes first.
+    gone(&own.plan(), |path| fs::remove_file(path))?;
+    gone(own.path(), |path| fs::remove_dir_all(path))?;
     spec.nodes.retain(|other| other != node);
     folder.save(spec)
+}
+
+/// Removes something that need not be there.
+fn gone(path: &Path, how: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+    match how(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).file("cannot remove", path)
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn find<'a>(spec: &'a ClusterSpec, name: &str) -> Result<&'a NodeSpec> {

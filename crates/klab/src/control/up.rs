@@ -121,17 +121,20 @@ pub async fn up(folder: &Folder, options: &Options, progress: &Progress) -> Resu
     }
 }
 
-async fn interrupted() -> &'static str {
+/// Returns when somebody wants this process to end.
+pub(super) async fn interrupted() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
     ) else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
+        _ = hang_up.recv() => "SIGHUP",
     }
 }
 

@@ -74,16 +74,16 @@ pub fn run(folder: &Folder, node: &str) -> Result<()> {
 }
 
 /// A power cut: the cable goes dead first, so that no FIN or RST tells anyone,
-/// then everything on the node dies at once.
+/// then everything on the node dies at once. One without power stays so.
 ///
 /// # Errors
-/// When the node does not run, or something of it cannot be ended.
+/// When something of it cannot be ended.
 pub fn cut_power(folder: &Folder, node: &NodeSpec) -> Result<()> {
-    let init = process::node_init(&folder.path(), &node.name)?
-        .ok_or_else(|| Error::State(format!("node {} is stopped already", node.name)))?;
-    cable::set(folder, node, Cable::Cut)?;
-    // The kernel kills the rest of the PID namespace with its first process.
-    let _ = kill(Pid::from_raw(init.pid), Signal::SIGKILL);
+    if let Some(init) = process::node_init(&folder.path(), &node.name)? {
+        cable::set(folder, node, Cable::Cut)?;
+        // The kernel kills the rest of the PID namespace with its first process.
+        let _ = kill(Pid::from_raw(init.pid), Signal::SIGKILL);
+    }
     sweep(folder, &node.name)
 }
 

@@ -151,6 +151,11 @@ impl Selection {
         self.left_out.push(id);
     }
 
+    /// Whether nobody asked for certain tests.
+    pub(super) fn is_everything(&self) -> bool {
+        self.filters.is_empty()
+    }
+
     pub(super) fn has_suites(&self) -> bool {
         self.counts.1 > 0
     }

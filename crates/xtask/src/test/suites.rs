@@ -104,6 +104,17 @@ pub(super) fn flake_build(session: &mut Session) -> anyhow::Result<()> {
     session.flake.as_ref().map_or(Ok(()), build)
 }
 
+/// klab's starts a cluster. nextest leaves them out.
+pub(super) fn doc_tests(session: &mut Session) -> anyhow::Result<()> {
+    if !session.selection.is_everything() {
+        return Ok(());
+    }
+    let mut test = session.repo.cargo();
+    test.args(["test", "--quiet", "--doc", "--workspace"])
+        .env("KLAB", session.repo.tool("klab"));
+    session.runner.run(&mut test)
+}
+
 pub(super) fn run(session: &mut Session) -> anyhow::Result<()> {
     if !session.selection.has_suites() {
         return Ok(());
