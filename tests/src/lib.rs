@@ -24,5 +24,5 @@ pub use moments::Moments;
 pub use namespace::Namespace;
 pub use programs::{cosign, registry_programs};
 pub use proxy::Proxy;
-pub use registry::{Guard, Registry};
+pub use registry::{Guard, Registry, registry_program};
 pub use shared::Shared;

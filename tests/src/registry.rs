@@ -18,6 +18,16 @@ use crate::{Shared, registry_programs, run, tool};
 const PASSWORD_HASH: &str = "$2a$05$zi6W/2TBgHT0oMQxer6AE.fyHB/6IxQXyE60o/hA26pGu1hYyc7Cu";
 const START: Duration = Duration::from_secs(30);
 
+/// The distribution project's registry, which klab built.
+///
+/// # Panics
+/// When klab does not say where.
+pub fn registry_program() -> PathBuf {
+    let path = ["runtime", "path", "registry"];
+    let folder = run(Command::new(tool("klab")).args(path), "").exits(0);
+    Path::new(folder.stdout.trim()).join("registry")
+}
+
 /// A running registry with nothing in it; it stops when dropped.
 pub struct Registry {
     /// Where it listens, on the loopback.
@@ -46,9 +56,6 @@ impl Registry {
     /// # Panics
     /// When it does not answer.
     pub fn guarded(guard: &Guard) -> Self {
-        let path = ["runtime", "path", "registry"];
-        let programs = run(Command::new(tool("klab")).args(path), "").exits(0);
-        let program = Path::new(programs.stdout.trim()).join("registry");
         let folder = TempDir::new().expect("a folder can be made");
         let free = TcpListener::bind("127.0.0.1:0").expect("the loopback has ports");
         let address = free.local_addr().expect("it is bound");
@@ -57,7 +64,7 @@ impl Registry {
         fs::write(&config, configuration(folder.path(), address, guard))
             .expect("it can be written");
         let log = File::create(folder.path().join("log")).expect("it can be written");
-        let child = Command::new(program)
+        let child = Command::new(registry_program())
             .arg("serve")
             .arg(&config)
             .env("OTEL_TRACES_EXPORTER", "none")

@@ -6,6 +6,10 @@ mod broken;
 mod images;
 #[path = "drills/kept.rs"]
 mod kept;
+#[path = "drills/nameless.rs"]
+mod nameless;
+#[path = "drills/outages.rs"]
+mod outages;
 
 use std::path::Path;
 

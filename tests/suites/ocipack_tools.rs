@@ -70,6 +70,34 @@ fn the_archive_is_one_for_dockers_classic_store() {
 }
 
 #[test]
+fn what_umoci_and_buildah_build_is_read() {
+    let shop = Workshop::new();
+    let umoci = "umoci init --layout umoci
+        umoci new --image umoci:1
+        umoci insert --image umoci:1 server /server
+        umoci config --image umoci:1 --config.user 65532:65532 --config.entrypoint /server";
+    let buildah = r#"build() { command=$1; shift; buildah --root "$PWD/root" --runroot "$PWD/run" --storage-driver vfs "$command" "$@"; }
+        image=$(build from scratch)
+        build copy --quiet "$image" server /server
+        build config --user 65532:65532 --entrypoint '["/server"]' "$image"
+        build commit --quiet --format oci "$image" oci:buildah:1
+        build rm "$image""#;
+    for (layout, script) in [("umoci", umoci), ("buildah", buildah)] {
+        tool("sh", &shop, &["-ec", script]).exits(0);
+        shop.ocipack(&["verify", layout]).exits(0);
+        let inspected = shop.ocipack(&["inspect", layout, "-o", "json"]).exits(0);
+        assert!(inspected.stdout.contains("65532:65532"), "{inspected}");
+        let archive = format!("{layout}.tar");
+        shop.ocipack(&["copy", layout, &archive]).exits(0);
+        shop.ocipack(&["diff", layout, &archive]).exits(0);
+        shop.ocipack(&["unpack", layout, &format!("{layout}-files")])
+            .exits(0);
+        let unpacked = fs::read(shop.path(&format!("{layout}-files/server"))).unwrap();
+        assert_eq!(unpacked, fs::read(shop.path("server")).unwrap(), "{layout}");
+    }
+}
+
+#[test]
 fn umoci_unpacks_what_ocipack_unpacks() {
     for compression in ["none", "gzip"] {
         let shop = Workshop::new();

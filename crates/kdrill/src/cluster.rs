@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod field;
 pub mod manifests;
+pub mod name_server;
 pub mod nodes;
 pub mod probes;
 pub mod target;

@@ -12,6 +12,7 @@ use crate::{
 pub mod bad_rollout;
 pub mod balance;
 pub mod control_plane_restart;
+pub mod dns;
 pub mod drain;
 pub mod drift;
 pub mod node_add;
@@ -31,6 +32,7 @@ pub use stage::{Params, Stage};
 pub const ALL: &[Drill] = &[
     replicas::DRILL,
     balance::DRILL,
+    dns::DRILL,
     node_add::DRILL,
     scale::DRILL,
     rollout::DRILL,
@@ -80,6 +82,8 @@ pub enum Need {
     Manifests,
     /// `--control-plane-restart`.
     ControlPlaneRestart,
+    /// The cluster's name server, or `--name-server`.
+    NameServer,
 }
 
 impl Need {
@@ -87,7 +91,7 @@ impl Need {
     #[must_use]
     pub fn flags(self) -> &'static str {
         match self {
-            Self::Load | Self::Drain => "",
+            Self::Load | Self::Drain | Self::NameServer => "",
             Self::NodeAdd => "--node-add",
             Self::NodeLoss => "--node-down and --node-up, or --expect-lost",
             Self::Partition => "--partition and --heal, or --expect-lost",

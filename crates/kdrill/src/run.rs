@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    cluster::{connect::Connection, target, watch},
+    cluster::{connect::Connection, name_server, target, watch},
     drills::{self, Drill, Findings, Need, Params, Stage, balance, outage, stage::ClientHandle},
     error::{Error, Result},
     files,
@@ -37,8 +37,10 @@ pub enum Choice {
 pub struct Plan {
     /// The drills, in order.
     pub drills: Vec<&'static Drill>,
+    /// They are those of `all`.
+    pub every: bool,
     /// Drills of `all` that the flags do not allow, with what is missing.
-    pub left_out: Vec<(&'static str, &'static str)>,
+    pub left_out: Vec<(&'static str, String)>,
     /// The namespace of the Deployment and the Service.
     pub namespace: String,
     /// The Deployment.
@@ -79,6 +81,7 @@ impl Plan {
                 "`all` is every drill: name no other beside it".to_owned(),
             ));
         }
+        self.every = true;
         for drill in drills::ALL {
             match drill
                 .needs
@@ -86,7 +89,9 @@ impl Plan {
                 .find_map(|need| self.params.missing(*need))
             {
                 None => self.drills.push(drill),
-                Some(missing) => self.left_out.push((drill.name, missing)),
+                Some(missing) => self
+                    .left_out
+                    .push((drill.name, format!("it needs {missing}"))),
             }
         }
         Ok(())
@@ -142,8 +147,8 @@ impl Plan {
 /// # Errors
 /// Before the first drill: whatever makes the run impossible; nothing has been changed and there
 /// is no report. After it: only when the report cannot be written.
-pub async fn run(plan: Plan, connection: Connection) -> Result<Document> {
-    let (mut stage, recording, server) = prepare(&plan, connection).await?;
+pub async fn run(mut plan: Plan, connection: Connection) -> Result<Document> {
+    let (mut stage, recording, server) = prepare(&mut plan, connection).await?;
     let mut signals = Signals::listen()?;
     let mut reports = Vec::new();
     let following = match start_load(&plan, &mut stage).await {
@@ -156,10 +161,8 @@ pub async fn run(plan: Plan, connection: Connection) -> Result<Document> {
             return Err(error);
         }
     };
-    for (name, missing) in &plan.left_out {
-        stage
-            .progress
-            .warn(&format!("{name} is left out: it needs {missing}"));
+    for (name, why) in &plan.left_out {
+        stage.progress.warn(&format!("{name} is left out: {why}"));
     }
     let mut stopped = false;
     for drill in &plan.drills {
@@ -194,7 +197,7 @@ pub struct Server {
 
 /// Everything that can be refused is refused here.
 async fn prepare(
-    plan: &Plan,
+    plan: &mut Plan,
     connection: Connection,
 ) -> Result<(Stage, tokio::task::JoinHandle<()>, Server)> {
     plan.check()?;
@@ -205,6 +208,7 @@ async fn prepare(
         &plan.service,
     )
     .await?;
+    find_name_server(plan, &connection.client).await?;
     std::fs::create_dir_all(&plan.report).map_err(Error::file(&plan.report))?;
     let markers = [&plan.params.ready_marker, &plan.params.recovered_marker];
     for marker in markers.into_iter().flatten() {
@@ -241,6 +245,26 @@ async fn prepare(
             version: connection.version,
         },
     ))
+}
+
+/// Finds out who is asked for names; where nobody is, drills that need one are left out of `all`.
+async fn find_name_server(plan: &mut Plan, client: &kube::Client) -> Result<()> {
+    let asks = |drill: &Drill| drill.needs.contains(&Need::NameServer);
+    if plan.params.name_server.is_some() || !plan.drills.iter().any(|drill| asks(drill)) {
+        return Ok(());
+    }
+    match name_server::find(client).await {
+        Ok(server) => plan.params.name_server = Some(server),
+        Err(error) if plan.every => {
+            let (without, rest) = plan.drills.iter().partition(|drill| asks(drill));
+            let without: Vec<&Drill> = without;
+            plan.drills = rest;
+            let reasons = without.iter().map(|drill| (drill.name, error.to_string()));
+            plan.left_out.extend(reasons);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Refuses drills that take a node away where none may be taken, unless one is added first.

@@ -25,9 +25,9 @@ fn list_names_every_drill_with_its_promise() {
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with(' '))
         .collect();
-    assert_eq!(names.len(), 13);
+    assert_eq!(names.len(), 14);
     assert_eq!(stdout.matches("    promise: ").count(), names.len());
-    assert_eq!((names[0], names[12]), ("replicas", "node-loss"));
+    assert_eq!((names[0], names[13]), ("replicas", "node-loss"));
     let (_, json, _) = kdrill(&["list", "-o", "json"]);
     let drills: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
     assert!(drills.iter().all(|drill| {

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{bench::Work, setup::Phase};
+use crate::{
+    bench::{kapply, ocipack},
+    setup::Phase,
+};
 
 /// `cargo xtask …`
 #[derive(Debug, Parser)]
@@ -171,6 +174,8 @@ pub enum BenchCommand {
     Kapply(BenchKapply),
     /// klab's clusters of several sizes, and what an idle one costs
     Klab(BenchKlab),
+    /// ocipack, buildah, umoci and gzip building; ocipack, crane and skopeo pushing
+    Ocipack(BenchOcipack),
 }
 
 /// `cargo xtask bench kapply`
@@ -186,7 +191,29 @@ Examples:
 pub struct BenchKapply {
     /// Measure only this (may be repeated)
     #[arg(long, value_enum, value_name = "WORK")]
-    pub only: Vec<Work>,
+    pub only: Vec<kapply::Work>,
+    /// How often everything is measured, the tools taking turns
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub runs: usize,
+    /// Write all numbers to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// `cargo xtask bench ocipack`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Needs root, Go and apt: buildah comes from Debian, crane from its Go module. ocipack is
+built for release. The table is printed on stdout; ratio is the median against ocipack's.
+Nothing is asserted.
+
+Examples:
+  cargo xtask bench ocipack
+  cargo xtask bench ocipack --only push --runs 3 --json bench.json")]
+pub struct BenchOcipack {
+    /// Measure only this (may be repeated)
+    #[arg(long, value_enum, value_name = "WORK")]
+    pub only: Vec<ocipack::Work>,
     /// How often everything is measured, the tools taking turns
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub runs: usize,

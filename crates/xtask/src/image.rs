@@ -2,6 +2,8 @@
 
 mod server;
 
+pub use server::Server;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -74,7 +76,7 @@ pub fn command(repo: &Repo, runner: &Runner, options: &cli::Image) -> anyhow::Re
 /// When a build fails, or layout and archive disagree about the digest.
 pub fn build(repo: &Repo, runner: &Runner, ocipack: &Path, out: &Path) -> anyhow::Result<Image> {
     fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
-    let server = server::build(repo, runner)?;
+    let server = Server::build(repo, runner)?;
     let pack = Pack {
         runner,
         ocipack,
@@ -124,7 +126,7 @@ fn configuration(layout: &Path, digest: &str) -> anyhow::Result<String> {
 struct Pack<'a> {
     runner: &'a Runner,
     ocipack: &'a Path,
-    server: &'a server::Server,
+    server: &'a Server,
 }
 
 impl Pack<'_> {

@@ -42,8 +42,9 @@ fn dispatch(command: &Command) -> anyhow::Result<()> {
         Command::FlakeCheck => test::flake_check(repo, runner),
         Command::Soak(options) => test::soak(repo, runner, options),
         Command::Bench(options) => match &options.command {
-            BenchCommand::Kapply(options) => bench::kapply(repo, runner, options),
+            BenchCommand::Kapply(options) => bench::kapply::command(repo, runner, options),
             BenchCommand::Klab(options) => bench::klab::command(repo, runner, options),
+            BenchCommand::Ocipack(options) => bench::ocipack::command(repo, runner, options),
         },
         Command::Measured(_) => Ok(()),
     }

@@ -66,10 +66,35 @@ impl Repo {
     pub fn cargo(&self) -> Command {
         // `cargo run` says which cargo it is; outside of it, PATH does.
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        self.outside_of_cargo(Command::new(cargo))
+    }
+
+    /// A command in the workspace's root that does not hear which package `cargo run` has started:
+    /// build scripts that look at these variables would be run again, and what depends on them
+    /// compiled again, whenever cargo is called the other way.
+    #[must_use]
+    pub fn outside_of_cargo(&self, mut command: Command) -> Command {
+        for (name, _) in env::vars_os().filter(|(name, _)| names_the_package(name)) {
+            command.env_remove(name);
+        }
         command.current_dir(&self.root);
         command
     }
+}
+
+/// Variables that cargo sets for a program of a package.
+fn names_the_package(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    ["CARGO_MANIFEST_", "CARGO_PKG_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        || [
+            "CARGO_BIN_NAME",
+            "CARGO_CRATE_NAME",
+            "CARGO_PRIMARY_PACKAGE",
+            "OUT_DIR",
+        ]
+        .contains(&&*name)
 }
 
 /// Refuses to go on unless run by root.

@@ -174,27 +174,7 @@ fn a_missing_probe_lets_a_broken_version_take_over() {
     assert!(rollout[2].1.contains("connect-refused"), "{rollout:?}");
 }
 
-/// Kubernetes' own five minutes on a lost node: longer than anybody waits here.
-#[test]
-fn replicas_that_tolerate_a_lost_node_are_not_replaced_in_time() {
-    let shared = Shared::get();
-    let namespace = Namespace::create(&shared, "tolerant");
-    deploy(&shared, &namespace, |deployment| {
-        let pod = deployment["spec"]["template"]["spec"].as_object_mut();
-        pod.unwrap().remove("tolerations");
-    });
-    let report = tempfile::tempdir().unwrap();
-    let words = ["node-loss", "--timeout", "16s"];
-    drill(&shared, &namespace, report.path(), &words).exits(1);
-    let found = broken(&reports_are_whole(report.path()), "node-loss");
-    let (promise, measured) = &found[0];
-    assert!(
-        promise.contains("Ready on living nodes again") && measured == "not within 16 s",
-        "{found:?}"
-    );
-}
-
-fn change(shared: &Shared, namespace: &Namespace, words: &[&str]) {
+pub(crate) fn change(shared: &Shared, namespace: &Namespace, words: &[&str]) {
     shared
         .kubectl(&[words, &["-n", &namespace.name]].concat(), "")
         .exits(0);

@@ -19,6 +19,7 @@ fn a_healthy_stack_keeps_its_promises() {
     let drills = [
         "replicas",
         "balance",
+        "dns",
         "scale",
         "rollout",
         "bad-rollout",

@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-use e2e::{registry_programs, run, tool};
+use e2e::{registry_program, run, tool};
 
 /// Scripts at once: most of their time is waiting.
 const JOBS: &str = "2";
@@ -35,7 +35,7 @@ fn every_script_is_well_typed_and_holds() {
         .arg("--klab")
         .arg(tool("klab"))
         .arg("--registry")
-        .arg(registry_programs().join("registry"))
+        .arg(registry_program())
         .args(paths.lines());
     let ran = run(&mut driver, "").exits(0);
     println!("{}", ran.stdout);

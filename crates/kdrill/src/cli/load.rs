@@ -1,12 +1,15 @@
 //! `kdrill load`: the generator by itself.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use clap::Args;
 
 use crate::{
     limits::duration,
-    load::generate::{self, Connections},
+    load::{
+        aim::NameService,
+        generate::{self, Connections},
+    },
 };
 
 /// `kdrill load`.
@@ -15,6 +18,12 @@ pub struct LoadArgs {
     /// http://HOST:PORT/PATH
     #[arg(long, value_name = "URL")]
     pub target: String,
+    /// Ask this name server for HOST, for each fresh connection anew
+    #[arg(long, value_name = "IP")]
+    pub name_server: Option<IpAddr>,
+    /// A domain in which HOST is asked for before it is asked for as it is (repeatable)
+    #[arg(long, value_name = "DOMAIN", requires = "name_server")]
+    pub search: Vec<String>,
     /// Requests due in each second
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=i64::from(generate::HIGHEST_RATE)))]
     pub rate: u32,
@@ -38,6 +47,10 @@ impl LoadArgs {
     pub fn plan(self) -> generate::Plan {
         generate::Plan {
             target: self.target,
+            names: self.name_server.map(|server| NameService {
+                server,
+                search: self.search,
+            }),
             rate: self.rate,
             connections: self.connections,
             timeout: self.timeout,

@@ -1,6 +1,6 @@
 //! `kdrill run`: its flags, and the plan that they make.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use kapply::{connect::ConnectOptions, resolve::ImageOverride};
@@ -103,6 +103,12 @@ pub struct RunArgs {
     /// What every container's image must resolve to in the replicas drill: the digest of its configuration, manifest or index (repeatable, any of them)
     #[arg(long, value_name = "sha256:HEX", value_parser = digest)]
     pub image_digest: Vec<String>,
+    /// The name server that the dns drill asks [default: the address of the service labelled k8s-app=kube-dns in kube-system]
+    #[arg(long, value_name = "IP")]
+    pub name_server: Option<IpAddr>,
+    /// The domain of the cluster's names
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    pub cluster_domain: String,
     /// What the stack was applied from, as for kapply's -f (repeatable)
     #[arg(long, value_name = "PATH")]
     pub manifests: Vec<PathBuf>,
@@ -168,6 +174,7 @@ impl RunArgs {
         };
         let mut plan = Plan {
             drills: Vec::new(),
+            every: false,
             left_out: Vec::new(),
             namespace,
             deployment: self.deployment,
@@ -183,6 +190,8 @@ impl RunArgs {
                 replicas,
                 scale_to: self.scale_to.map_or((2 * replicas).max(10), usize::from),
                 requests: self.requests,
+                name_server: self.name_server,
+                cluster_domain: self.cluster_domain,
                 limits,
                 timeout: self.timeout,
                 steady: self.steady,
@@ -338,7 +347,7 @@ mod tests {
         assert!(
             plan.left_out
                 .iter()
-                .any(|(name, missing)| *name == "node-loss" && missing.contains("--node-down"))
+                .any(|(name, why)| *name == "node-loss" && why.contains("--node-down"))
         );
     }
 
@@ -348,7 +357,10 @@ mod tests {
             let error = plan(arguments).unwrap_err().to_string();
             assert!(error.contains(word), "{arguments}: {error}");
         };
-        refused("nonsense", "no such drill; there are replicas, balance");
+        refused(
+            "nonsense",
+            "no such drill; there are replicas, balance, dns",
+        );
         refused("node-loss", "--node-down CMD");
         refused("node-loss --node-down x", "--node-up CMD");
         refused(

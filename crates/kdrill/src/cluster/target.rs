@@ -26,6 +26,8 @@ pub struct Target {
     pub selector: Selector,
     /// Where the load goes: `http://<ClusterIP>:<port>/`.
     pub url: String,
+    /// The Service's port that the load goes to.
+    pub port: i32,
     /// The labels of its pod template.
     pub labels: BTreeMap<String, String>,
     /// The Service's address.
@@ -132,6 +134,7 @@ fn build(
         service: service.to_owned(),
         selector,
         url: format!("http://{host}:{}/", port.port),
+        port: port.port,
         labels,
         address: ip,
         containers,

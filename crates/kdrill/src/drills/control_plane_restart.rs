@@ -67,10 +67,11 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let took = back.map(|back| seconds(asked, back));
     findings.check(
         "the API server answers again",
-        took.map_or_else(
-            || format!("not within {} s", limit.as_secs()),
-            |took| format!("after {took:.1} s"),
-        ),
+        match took {
+            Some(took) => format!("after {took:.1} s"),
+            None if finished => format!("not within {} s", limit.as_secs()),
+            None => format!("the command still runs after {} s", limit.as_secs()),
+        },
         format!("≤ {} s", allowed.as_secs()),
         took.is_some_and(|took| took <= allowed.as_secs_f64()),
     );

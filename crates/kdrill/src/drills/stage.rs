@@ -1,6 +1,6 @@
 //! What a drill acts on: the cluster, the load, the timeline, and the run's parameters.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use kube::Client;
 
@@ -34,6 +34,10 @@ pub struct Params {
     pub scale_to: usize,
     /// How many requests the balance drill judges.
     pub requests: u64,
+    /// Who answers for names in the cluster.
+    pub name_server: Option<IpAddr>,
+    /// The domain of the cluster's names.
+    pub cluster_domain: String,
     /// What promises allow, where it is not what the drills say.
     pub limits: Changes,
     /// How long to wait for a state before its promise counts as broken.

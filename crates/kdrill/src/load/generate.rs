@@ -4,16 +4,13 @@
 
 use std::{
     io::{self, Write},
-    net::SocketAddr,
     os::unix::process::parent_id,
     sync::Arc,
     time::Duration,
 };
 
-use hyper::Uri;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
-    net::lookup_host,
     sync::{Semaphore, mpsc},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
@@ -21,12 +18,13 @@ use tokio::{
 use clap::ValueEnum;
 
 use super::{
+    aim::{Aim, NameService},
     pool::Pool,
     ports::SourcePorts,
     record::{Failure, Line, Record},
     request::{Answer, send},
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How long results are held back to be written together.
 const BATCH: Duration = Duration::from_millis(50);
@@ -72,6 +70,9 @@ impl Connections {
 pub struct Plan {
     /// `http://<host>:<port>/<path>`.
     pub target: String,
+    /// Who is asked for the target's host, for each fresh connection anew; this machine, and only
+    /// once, where absent.
+    pub names: Option<NameService>,
     /// Requests due in each second.
     pub rate: u32,
     /// Which connections requests use.
@@ -90,7 +91,7 @@ pub struct Plan {
 /// # Errors
 /// [`Error::Usage`] when the target is no HTTP URL or its host has no address.
 pub async fn run(plan: &Plan, stop: impl AsyncRead + Unpin, out: impl Write) -> Result<()> {
-    let aim = Aim::parse(&plan.target).await?;
+    let aim = Aim::parse(&plan.target, plan.names.as_ref()).await?;
     let mut output = Output {
         out,
         lines: Vec::new(),
@@ -217,44 +218,6 @@ async fn stopped(mut stop: impl AsyncRead + Unpin, hard_end: Instant) -> &'stati
     }
 }
 
-/// Where requests go.
-#[derive(Clone, Debug)]
-pub struct Aim {
-    /// The address.
-    pub address: SocketAddr,
-    /// What the request names as its host.
-    pub host: String,
-    /// The path.
-    pub path: String,
-}
-
-impl Aim {
-    async fn parse(target: &str) -> Result<Self> {
-        let wrong = |why: &str| {
-            Error::Usage(format!(
-                "--target {target}: {why}; give http://<host>:<port>/"
-            ))
-        };
-        let uri: Uri = target.parse().map_err(|_| wrong("not a URL"))?;
-        if uri.scheme_str() != Some("http") {
-            return Err(wrong("not an http:// URL"));
-        }
-        let authority = uri.authority().ok_or_else(|| wrong("no host"))?;
-        let host = authority.host().trim_matches(['[', ']']);
-        let address = lookup_host((host, authority.port_u16().unwrap_or(80)))
-            .await
-            .map_err(|error| wrong(&error.to_string()))?
-            .next()
-            .ok_or_else(|| wrong("the host has no address"))?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        Ok(Self {
-            address,
-            host: authority.to_string(),
-            path: path.to_owned(),
-        })
-    }
-}
-
 /// The lines, written in batches.
 struct Output<W> {
     out: W,
@@ -295,23 +258,5 @@ mod tests {
             due(1_000_000_007, 1_000_000),
             Duration::from_micros(1_000_000_007)
         );
-    }
-
-    #[tokio::test]
-    async fn a_target_that_is_no_http_url_is_refused() {
-        for target in ["https://127.0.0.1/", "127.0.0.1:80", "http://", "nonsense"] {
-            let error = Aim::parse(target).await.unwrap_err().to_string();
-            assert!(
-                error.starts_with(&format!("--target {target}: ")),
-                "{error}"
-            );
-        }
-        let aim = Aim::parse("http://127.0.0.1:8000/a?b").await.unwrap();
-        assert_eq!(
-            (aim.host.as_str(), aim.path.as_str()),
-            ("127.0.0.1:8000", "/a?b")
-        );
-        let v6 = Aim::parse("http://[::1]:8000/").await.unwrap();
-        assert_eq!(v6.address, "[::1]:8000".parse().unwrap());
     }
 }

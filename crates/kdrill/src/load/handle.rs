@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use super::{
+    aim::NameService,
     generate::Connections,
     received::{Progress, Received, Sample, listen},
 };
@@ -38,6 +39,8 @@ const HARD_END: Duration = Duration::from_hours(4);
 pub struct LoadOptions {
     /// Where requests go.
     pub target: String,
+    /// Who is asked for the target's host, if it is a name.
+    pub names: Option<NameService>,
     /// Requests due in each second.
     pub rate: u32,
     /// Which connections they use.
@@ -57,6 +60,7 @@ impl LoadOptions {
         let timeout = Duration::from_secs(2);
         Self {
             target: target.into(),
+            names: None,
             rate,
             connections: Connections::default(),
             timeout,
@@ -70,6 +74,7 @@ impl LoadOptions {
 #[derive(Debug)]
 pub struct Load {
     options: LoadOptions,
+    program: PathBuf,
     command: String,
     timeline: Arc<Timeline>,
     received: Arc<Mutex<Received>>,
@@ -148,6 +153,7 @@ impl Load {
         }
         Ok(Self {
             options,
+            program: program.to_owned(),
             command,
             timeline: Arc::clone(timeline),
             received,
@@ -155,6 +161,14 @@ impl Load {
             stdin: Mutex::new(stdin),
             reader: tokio::sync::Mutex::new(Some((child, reader))),
         })
+    }
+
+    /// Starts another load by the same means.
+    ///
+    /// # Errors
+    /// As [`Load::start`].
+    pub async fn another(&self, options: LoadOptions) -> Result<Self> {
+        Self::start(options, &self.program, &self.timeline).await
     }
 
     /// What load this is.
@@ -307,17 +321,24 @@ impl Load {
 }
 
 fn arguments(options: &LoadOptions) -> Vec<String> {
-    [
+    let mut flags = vec![
         ("--target", options.target.clone()),
         ("--rate", options.rate.to_string()),
         ("--connections", options.connections.word().to_owned()),
         ("--timeout", format!("{}ms", options.timeout.as_millis())),
         ("--max-in-flight", options.max_in_flight.to_string()),
         ("--max-duration", format!("{}s", HARD_END.as_secs())),
-    ]
-    .into_iter()
-    .fold(vec!["load".to_owned()], |mut words, (flag, value)| {
-        words.extend([flag.to_owned(), value]);
-        words
-    })
+    ];
+    if let Some(names) = &options.names {
+        flags.push(("--name-server", names.server.to_string()));
+        let search = names.search.iter().cloned();
+        flags.extend(search.map(|domain| ("--search", domain)));
+    }
+    std::iter::once("load".to_owned())
+        .chain(
+            flags
+                .into_iter()
+                .flat_map(|(flag, value)| [flag.to_owned(), value]),
+        )
+        .collect()
 }

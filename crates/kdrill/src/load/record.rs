@@ -52,6 +52,12 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
+    /// The name server says that there is no such name, or no address of it.
+    NameMissing,
+    /// No address of the name within the time a request may take.
+    NameTimeout,
+    /// The name server could not be asked, or could not say.
+    NameFailed,
     /// The connection was refused.
     ConnectRefused,
     /// No connection within the time a request may take.
@@ -79,6 +85,9 @@ impl Failure {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::NameMissing => "name-missing",
+            Self::NameTimeout => "name-timeout",
+            Self::NameFailed => "name-failed",
             Self::ConnectRefused => "connect-refused",
             Self::ConnectTimeout => "connect-timeout",
             Self::ConnectUnreachable => "connect-unreachable",

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    generate::Aim,
+    aim::Aim,
     pool::{Kept, Pool, Sender},
     ports::SourcePorts,
     record::Failure,
@@ -62,8 +62,13 @@ pub async fn send(aim: &Aim, limit: Duration, ports: &SourcePorts, pool: Option<
             }
         }
     }
+    let address = match timeout_at(deadline, aim.address()).await {
+        Err(_) => return Failure::NameTimeout.into(),
+        Ok(Err(failure)) => return failure.into(),
+        Ok(Ok(address)) => address,
+    };
     let mut port = 0;
-    let stream = match timeout_at(deadline, connect(aim.address, ports, &mut port)).await {
+    let stream = match timeout_at(deadline, connect(address, ports, &mut port)).await {
         Err(_) => {
             ports.avoid(port);
             return Failure::ConnectTimeout.into();

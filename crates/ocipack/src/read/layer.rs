@@ -11,6 +11,9 @@ use crate::digest::Hashing;
 /// Uncompressed bytes of one layer: far above any image, far below what a bomb can claim.
 const MAX_UNCOMPRESSED: u64 = 16 * 1024 * 1024 * 1024;
 
+/// Bytes of a block of a tar.
+const BLOCK: u64 = 512;
+
 /// What a pass over a layer found.
 pub(crate) struct LayerContent {
     /// The digest of the bytes as they are stored.
@@ -42,10 +45,22 @@ pub(crate) fn read(
 
 fn read_tar(
     plain: impl Read,
-    visit: impl FnMut(Member, &mut dyn Read) -> io::Result<()>,
+    mut visit: impl FnMut(Member, &mut dyn Read) -> io::Result<()>,
 ) -> io::Result<(Digest, u64)> {
     let mut plain = Hashing::new(plain.take(MAX_UNCOMPRESSED));
-    tape::walk(tar::Archive::new(&mut plain).entries()?, visit)?;
+    let mut last = (0, String::new());
+    let whole_blocks = WholeBlocks {
+        inner: &mut plain,
+        count: 0,
+    };
+    tape::walk(
+        tar::Archive::new(whole_blocks).entries()?,
+        |member, content| {
+            let end = member.position.saturating_add(member.size);
+            last = (end, member.path.clone());
+            visit(member, content)
+        },
+    )?;
     // The padding after the last entry is part of the digest too.
     io::copy(&mut plain, &mut io::sink())?;
     if plain.inner.limit() == 0 {
@@ -54,7 +69,33 @@ fn read_tar(
         )));
     }
     let size = plain.count;
+    let (end, path) = last;
+    if end > size {
+        return Err(invalid(format!("it is truncated in {path}")));
+    }
     Ok((plain.finish().0, size))
+}
+
+/// Fills the last block of 512 bytes up: umoci's `insert` ends a layer with the last file's last
+/// byte, and every runtime takes it.
+struct WholeBlocks<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: Read> Read for WholeBlocks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut read = self.inner.read(buffer)?;
+        let missing = self.count.wrapping_neg() % BLOCK;
+        if read == 0 && missing > 0 {
+            let fill = buffer
+                .iter_mut()
+                .take(usize::try_from(missing).unwrap_or(0));
+            read = fill.map(|byte| *byte = 0).count();
+        }
+        self.count += read as u64;
+        Ok(read)
+    }
 }
 
 /// What is wrong with an entry, if it could reach or make what is not part of an image.
@@ -123,6 +164,32 @@ mod tests {
             size: 0,
             position: 0,
         })
+    }
+
+    #[test]
+    fn a_layer_may_end_with_its_last_byte_but_not_before() {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("file").unwrap();
+        header.set_mode(0o644);
+        header.set_size(600);
+        header.set_cksum();
+        let layer = [header.as_bytes().as_slice(), &[7; 600]].concat();
+        let read = |bytes: &[u8]| {
+            let mut content = Vec::new();
+            let read = read(bytes, Format::Plain, |_, bytes| {
+                bytes.read_to_end(&mut content).map(drop)
+            });
+            read.unwrap().uncompressed.map(|(_, size)| (size, content))
+        };
+        assert_eq!(read(&layer).unwrap(), (1112, vec![7; 600]));
+        for cut in [1, 88, 89, 600] {
+            let error = read(&layer[..layer.len() - cut]).unwrap_err().to_string();
+            let told = ["truncated in file", "unexpected EOF"];
+            assert!(
+                told.iter().any(|word| error.contains(word)),
+                "{cut}: {error}"
+            );
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,22 @@ pub(super) struct Taken {
     pub(super) code: Option<i32>,
     /// What it said on stderr.
     pub(super) said: String,
+}
+
+impl Taken {
+    /// Fails unless the program ended with this code: what did not work took no time worth noting.
+    pub(super) fn ended_with(&self, expected: i32, command: &Command) -> anyhow::Result<()> {
+        if self.code == Some(expected) {
+            return Ok(());
+        }
+        let said: Vec<_> = self.said.lines().rev().take(5).collect();
+        bail!(
+            "{} ended with {:?} instead of {expected}: {}",
+            command.get_program().display(),
+            self.code,
+            said.join(" | ")
+        )
+    }
 }
 
 /// Runs a command below `xtask measured`.
@@ -45,6 +61,9 @@ pub(super) fn run(
             Some(value) => measuring.env(name, value),
             None => measuring.env_remove(name),
         };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        measuring.current_dir(directory);
     }
     runner.run(&mut measuring)?;
     let text = fs::read(&report).context("reading what was measured")?;

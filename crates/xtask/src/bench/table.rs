@@ -1,7 +1,8 @@
 //! The numbers, for people and for programs.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, fs, path::Path};
 
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::measure::Taken;
@@ -63,12 +64,12 @@ impl Row {
     }
 }
 
-/// Medians against kapply's own.
-fn ratio(rows: &[Row], row: &Row) -> Option<f64> {
-    let ours = rows
+/// Medians against our own.
+fn ratio(rows: &[Row], row: &Row, ours: &str) -> Option<f64> {
+    let own = rows
         .iter()
-        .find(|other| other.what == row.what && other.tool == "kapply")?;
-    Some(row.median() / ours.median())
+        .find(|other| other.what == row.what && other.tool == ours)?;
+    Some(row.median() / own.median())
 }
 
 /// The works one after the other, in the order in which they were first done.
@@ -85,15 +86,15 @@ fn grouped(rows: &[Row]) -> Vec<&Row> {
         .collect()
 }
 
-/// A table with a line for each work and tool.
-pub(super) fn text(rows: &[Row]) -> String {
+/// A table with a line for each work and tool; `ours` is the one that the others are compared with.
+pub(super) fn text(rows: &[Row], ours: &str) -> String {
     let mut table = format!(
         "{:<26} {:<13} {:>4} {:>9} {:>9} {:>9} {:>7} {:>9} {:>8}",
         "", "", "runs", "min s", "median s", "max s", "ratio", "peak MiB", "requests"
     );
     for row in grouped(rows) {
         let (min, median, max) = row.spread();
-        let ratio = ratio(rows, row).map_or(String::new(), |ratio| format!("{ratio:.2}"));
+        let ratio = ratio(rows, row, ours).map_or(String::new(), |ratio| format!("{ratio:.2}"));
         let requests = row
             .requests
             .map_or(String::new(), |count| count.to_string());
@@ -110,8 +111,16 @@ pub(super) fn text(rows: &[Row]) -> String {
     table
 }
 
-/// The same with every single time.
-pub(super) fn json(rows: &[Row]) -> Value {
+/// Writes the same with every single time as JSON.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn write(path: &Path, bench: &str, rows: &[Row], ours: &str) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(&json(bench, rows, ours))?;
+    fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))
+}
+
+fn json(bench: &str, rows: &[Row], ours: &str) -> Value {
     let rows_json: Vec<_> = grouped(rows)
         .into_iter()
         .map(|row| {
@@ -120,13 +129,13 @@ pub(super) fn json(rows: &[Row]) -> Value {
                 "tool": row.tool,
                 "seconds": row.seconds,
                 "medianSeconds": row.median(),
-                "ratio": ratio(rows, row),
+                "ratio": ratio(rows, row, ours),
                 "peakKiB": row.peak_kib,
                 "requests": row.requests,
             })
         })
         .collect();
-    json!({ "bench": "kapply", "results": rows_json })
+    json!({ "bench": bench, "results": rows_json })
 }
 
 #[cfg(test)]
@@ -157,7 +166,7 @@ mod tests {
         ];
         let measured = all.map(|(tool, seconds)| measured(tool, seconds));
         let rows = add(Vec::new(), measured.into());
-        let text = text(&rows);
+        let text = text(&rows, "kapply");
         let lines: Vec<Vec<&str>> = text
             .lines()
             .map(|line| line.split_whitespace().collect())
@@ -174,6 +183,6 @@ mod tests {
                 "create", "helm", "1", "9.000", "9.000", "9.000", "4.50", "2.0"
             ]
         );
-        assert_eq!(json(&rows)["results"][1]["ratio"], 4.5);
+        assert_eq!(json("kapply", &rows, "kapply")["results"][1]["ratio"], 4.5);
     }
 }

@@ -18,10 +18,11 @@ const CARGO_ARGUMENTS: &str = r#"{"offline":false,"locked":true,"frozen":false,"
 
 /// The built program.
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) binary: PathBuf,
+pub struct Server {
+    /// Where it is.
+    pub binary: PathBuf,
     /// As OCI names it: `linux/amd64`.
-    pub(super) platform: &'static str,
+    pub platform: &'static str,
 }
 
 /// The part of `cargo metadata` that is read here.
@@ -37,67 +38,72 @@ struct Package {
     source: Option<String>,
 }
 
-/// Builds the server for this machine's architecture.
-pub(super) fn build(repo: &Repo, runner: &Runner) -> anyhow::Result<Server> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = runner.output(Command::new(&rustc).arg("-vV"))?;
-    let sysroot = runner.output(Command::new(&rustc).args(["--print", "sysroot"]))?;
-    let host = field(&version, "host")?;
-    let (target, platform) = target(host)?;
-    // A folder of its own: other flags here must not rebuild everything there.
-    let folder = repo.target.join("server");
-    let mut metadata = repo.cargo();
-    metadata.args([
-        "metadata",
-        "--format-version",
-        "1",
-        "--locked",
-        "--filter-platform",
-        target,
-    ]);
-    let metadata: Metadata = serde_json::from_str(&runner.output(&mut metadata)?)
-        .context("reading the output of cargo metadata")?;
+impl Server {
+    /// Builds the server for this machine's architecture.
+    ///
+    /// # Errors
+    /// When rustc or cargo fail, or there is no image for this architecture.
+    pub fn build(repo: &Repo, runner: &Runner) -> anyhow::Result<Self> {
+        let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let version = runner.output(Command::new(&rustc).arg("-vV"))?;
+        let sysroot = runner.output(Command::new(&rustc).args(["--print", "sysroot"]))?;
+        let host = field(&version, "host")?;
+        let (target, platform) = target(host)?;
+        // A folder of its own: other flags here must not rebuild everything there.
+        let folder = repo.target.join("server");
+        let mut metadata = repo.cargo();
+        metadata.args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--filter-platform",
+            target,
+        ]);
+        let metadata: Metadata = serde_json::from_str(&runner.output(&mut metadata)?)
+            .context("reading the output of cargo metadata")?;
 
-    let mut remaps = vec![(repo.root.clone(), "/source"), (folder.clone(), "/target")];
-    remaps.extend(
-        crate_folders(&metadata.packages)
-            .into_iter()
-            .map(|path| (path, "/crates")),
-    );
-    // With the rust-src component, inlined library code names the local copy instead of this.
-    let library = format!(
-        "/rustc/{}",
-        field(&version, "commit-hash").unwrap_or("unknown")
-    );
-    remaps.push((Path::new(&sysroot).join("lib/rustlib/src/rust"), &library));
+        let mut remaps = vec![(repo.root.clone(), "/source"), (folder.clone(), "/target")];
+        remaps.extend(
+            crate_folders(&metadata.packages)
+                .into_iter()
+                .map(|path| (path, "/crates")),
+        );
+        // With the rust-src component, inlined library code names the local copy instead of this.
+        let library = format!(
+            "/rustc/{}",
+            field(&version, "commit-hash").unwrap_or("unknown")
+        );
+        remaps.push((Path::new(&sysroot).join("lib/rustlib/src/rust"), &library));
 
-    let mut build = repo.cargo();
-    build.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--locked",
-        "--package",
-        "hostname-server",
-    ]);
-    build
-        .args(["--target", target, "--target-dir"])
-        .arg(&folder);
-    for (name, _) in env::vars_os().filter(|(name, _)| changes_the_build(name)) {
-        build.env_remove(name);
+        let mut build = repo.cargo();
+        build.args([
+            "build",
+            "--quiet",
+            "--release",
+            "--locked",
+            "--package",
+            "hostname-server",
+        ]);
+        build
+            .args(["--target", target, "--target-dir"])
+            .arg(&folder);
+        for (name, _) in env::vars_os().filter(|(name, _)| changes_the_build(name)) {
+            build.env_remove(name);
+        }
+        build.env("CARGO_ENCODED_RUSTFLAGS", rustflags(&remaps));
+        // `cargo auditable` would put its own path into the names of symbols, and so into the bytes:
+        // cargo hashes a workspace's wrapper, and not a wrapper of every rustc.
+        build
+            .env("RUSTC_WRAPPER", setup::AUDITABLE.ensure(repo, runner)?)
+            .env("CARGO_AUDITABLE_ORIG_ARGS", CARGO_ARGUMENTS);
+        runner.run(&mut build)?;
+        let binary = folder.join(target).join("release/hostname-server");
+        if !binary.is_file() {
+            bail!("cargo built no {}", binary.display());
+        }
+        Ok(Self { binary, platform })
     }
-    build.env("CARGO_ENCODED_RUSTFLAGS", rustflags(&remaps));
-    // `cargo auditable` would put its own path into the names of symbols, and so into the bytes:
-    // cargo hashes a workspace's wrapper, and not a wrapper of every rustc.
-    build
-        .env("RUSTC_WRAPPER", setup::AUDITABLE.ensure(repo, runner)?)
-        .env("CARGO_AUDITABLE_ORIG_ARGS", CARGO_ARGUMENTS);
-    runner.run(&mut build)?;
-    let binary = folder.join(target).join("release/hostname-server");
-    if !binary.is_file() {
-        bail!("cargo built no {}", binary.display());
-    }
-    Ok(Server { binary, platform })
 }
 
 fn field<'a>(version: &'a str, name: &str) -> anyhow::Result<&'a str> {

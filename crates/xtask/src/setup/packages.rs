@@ -45,7 +45,11 @@ const PACKAGES: &[Package] = &[
         name: "nftables",
         present: || find_program("nft").is_some(),
     },
-    // The suites read images with them, too.
+    // The suites read and build images with them, too.
+    Package {
+        name: "buildah",
+        present: || find_program("buildah").is_some(),
+    },
     Package {
         name: "skopeo",
         present: || find_program("skopeo").is_some(),

@@ -103,9 +103,7 @@ pub(super) fn unit_tests(session: &mut Session) -> anyhow::Result<()> {
 /// `cargo nextest COMMAND` on the whole workspace.
 pub(super) fn nextest(session: &Session, command: &str) -> anyhow::Result<Command> {
     let nextest = NEXTEST.ensure(&session.repo, &session.runner)?;
-    let mut nextest = Command::new(nextest);
-    nextest
-        .current_dir(&session.repo.root)
-        .args(["nextest", command, "--workspace"]);
+    let mut nextest = session.repo.outside_of_cargo(Command::new(nextest));
+    nextest.args(["nextest", command, "--workspace"]);
     Ok(nextest)
 }

@@ -81,12 +81,6 @@ pub(super) fn flake_prepare(session: &mut Session) -> anyhow::Result<()> {
     if !session.selection.has_binary(FLAKE_SUITE) {
         return Ok(());
     }
-    if session.selection.is_everything() {
-        // It starts a cluster for every VM test, and Nix builds the tools again.
-        say("    the flake is left to: cargo xtask flake-check");
-        session.selection.leave_out(FLAKE_SUITE);
-        return Ok(());
-    }
     if let Err(refusal) = Nix::require() {
         say(&format!("    the flake is not checked: {refusal}"));
         session.selection.leave_out(FLAKE_SUITE);

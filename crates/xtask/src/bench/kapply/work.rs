@@ -12,8 +12,10 @@ use serde::Serialize;
 
 use super::{
     input::{Inputs, Set},
-    measure::{self, Taken},
     programs::Programs,
+};
+use crate::bench::{
+    measure::{self, Taken},
     table::Measured,
 };
 use crate::run::{Runner, say};
@@ -60,7 +62,7 @@ impl Work {
 impl Tool {
     pub(super) const ALL: [Self; 4] = [Self::Kapply, Self::Kubectl, Self::Helm, Self::Bare];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Kapply => "kapply",
             Self::Kubectl => "kubectl",
@@ -207,15 +209,7 @@ impl Bench<'_> {
 
     fn run(&self, command: &Command, expected: i32) -> anyhow::Result<Taken> {
         let taken = measure::run(self.runner, &self.programs.xtask, self.folder, command)?;
-        if taken.code != Some(expected) {
-            let said: Vec<_> = taken.said.lines().rev().take(5).collect();
-            bail!(
-                "{} ended with {:?} instead of {expected}: {}",
-                command.get_program().display(),
-                taken.code,
-                said.join(" | ")
-            );
-        }
+        taken.ended_with(expected, command)?;
         Ok(taken)
     }
 
