@@ -89,7 +89,7 @@ pub struct Plan {
 /// `out` goes away, or the duration is over; then waits for what is in flight.
 ///
 /// # Errors
-/// [`Error::Usage`] when the target is no HTTP URL or its host has no address.
+/// [`Error::Usage`](crate::error::Error::Usage) when the target is no HTTP URL or its host has no address.
 pub async fn run(
     plan: &Plan,
     stop: impl Future<Output = &'static str>,
