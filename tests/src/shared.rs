@@ -114,15 +114,20 @@ impl Shared {
         command
     }
 
-    /// Runs kdrill against this cluster, its load on the server's network.
+    /// Runs kdrill against this cluster, its load on the server's network unless it is a Job.
     pub fn kdrill(&self, words: &[&str]) -> Ran {
         let klab = format!("{} --name {}", tool("klab").display(), self.name);
         let load = format!("{klab} exec server --");
         let node = |words: &str| format!("{klab} node {words}");
         let (down, up) = (node("stop"), node("start"));
         let (partition, heal) = (node("partition"), node("heal"));
+        let via = ["--load-via", &load];
+        let via = if words.contains(&"--load-image") {
+            &[][..]
+        } else {
+            &via
+        };
         let commands = [
-            ["--load-via", &load],
             ["--node-down", &down],
             ["--node-up", &up],
             ["--partition", &partition],
@@ -133,6 +138,7 @@ impl Shared {
             Command::new(tool("kdrill"))
                 .arg("run")
                 .args(words)
+                .args(via)
                 .args(commands)
                 .env("KUBECONFIG", &self.kubeconfig),
             "",

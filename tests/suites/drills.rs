@@ -4,6 +4,8 @@
 mod broken;
 #[path = "drills/images.rs"]
 mod images;
+#[path = "drills/job.rs"]
+mod job;
 #[path = "drills/kept.rs"]
 mod kept;
 #[path = "drills/nameless.rs"]

@@ -110,12 +110,20 @@ impl Tail {
     pub async fn keep(self, output: impl AsyncRead + Unpin) {
         let mut lines = BufReader::new(output).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() == QUOTED_LINES {
-                kept.remove(0);
-            }
-            kept.push(line);
+            self.note(line);
         }
+    }
+
+    /// Adds a line; one that says the same as the last adds nothing.
+    pub fn note(&self, line: String) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.last() == Some(&line) {
+            return;
+        }
+        if kept.len() == QUOTED_LINES {
+            kept.remove(0);
+        }
+        kept.push(line);
     }
 
     /// The lines on one.

@@ -21,6 +21,7 @@ pub mod error;
 pub mod files;
 pub mod judge;
 pub mod limits;
+pub mod live;
 pub mod load;
 pub mod progress;
 pub mod putback;

@@ -8,13 +8,14 @@ use std::{
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 use kdrill::{
-    cli::{Cli, Command, CompareArgs, Output, RunArgs},
+    cli::{Cli, Command, CompareArgs, LoadArgs, Output, RunArgs},
     cluster::connect::connect,
     compare, drills,
     limits::Limits,
     load::generate,
     report::summary,
     run,
+    signals::Signals,
     timeline::document::Outcome,
 };
 
@@ -26,7 +27,7 @@ async fn main() -> ExitCode {
         Command::Compare(arguments) => compare_runs(&arguments),
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),
-        Command::Load(arguments) => load(arguments.plan()).await,
+        Command::Load(arguments) => load(arguments).await,
     };
     code.unwrap_or_else(|error| {
         eprintln!("kdrill: error: {error:#}");
@@ -141,8 +142,15 @@ fn man() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn load(plan: generate::Plan) -> anyhow::Result<ExitCode> {
-    generate::run(&plan, tokio::io::stdin(), std::io::stdout()).await?;
+async fn load(arguments: LoadArgs) -> anyhow::Result<ExitCode> {
+    let out = std::io::stdout();
+    if arguments.until_terminated {
+        let mut signals = Signals::listen()?;
+        generate::run(&arguments.plan(), signals.next(), out).await?;
+    } else {
+        let closed = generate::closed(tokio::io::stdin());
+        generate::run(&arguments.plan(), closed, out).await?;
+    }
     // Reading standard input blocks a thread that a normal return would wait for.
     std::process::exit(0);
 }

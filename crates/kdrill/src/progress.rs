@@ -1,4 +1,4 @@
-//! What is going on, on standard error: a live line on a terminal, plain lines elsewhere.
+//! What is going on, on standard error: a live view on a terminal, plain lines elsewhere.
 
 use std::{
     io::IsTerminal as _,
@@ -8,9 +8,9 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::load::handle::Load;
+use crate::{live, load::handle::Load, timeline::recorder::Timeline};
 
-/// How often the live line's numbers change.
+/// How often the live view's numbers change.
 const REFRESH: Duration = Duration::from_millis(250);
 
 /// The progress of a run.
@@ -18,6 +18,8 @@ const REFRESH: Duration = Duration::from_millis(250);
 pub struct Progress {
     start: Instant,
     drill: Mutex<String>,
+    /// Which of how many drills that is, for the live view.
+    place: Mutex<String>,
     /// Present on a terminal.
     bar: Option<ProgressBar>,
 }
@@ -29,9 +31,7 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             // The template is a constant that indicatif accepts; its default would do too.
-            if let Ok(style) =
-                ProgressStyle::with_template("{spinner} {elapsed} {prefix}{wide_msg}")
-            {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {prefix}\n{msg}") {
                 bar.set_style(style);
             }
             bar.enable_steady_tick(REFRESH);
@@ -40,13 +40,16 @@ impl Progress {
         Self {
             start: Instant::now(),
             drill: Mutex::default(),
+            place: Mutex::default(),
             bar,
         }
     }
 
-    /// Names the drill that what follows belongs to.
-    pub fn drill(&self, name: &str) {
+    /// Names the drill that what follows belongs to, `number` of `of`.
+    pub fn drill(&self, name: &str, number: usize, of: usize) {
         *self.drill.lock().unwrap_or_else(PoisonError::into_inner) = format!("{name}: ");
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) =
+            format!("drill {number} of {of}, ");
     }
 
     /// Says what is being done or waited for.
@@ -61,7 +64,8 @@ impl Progress {
             self.start.elapsed().as_secs_f64()
         ));
         if let Some(bar) = &self.bar {
-            bar.set_prefix(format!("{drill}{text}"));
+            let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+            bar.set_prefix(format!("{place}{drill}{text}"));
         }
     }
 
@@ -70,16 +74,21 @@ impl Progress {
         self.line(&format!("kdrill: warning: {text}"));
     }
 
-    /// Shows the load's numbers on the live line until the returned task is aborted.
+    /// Shows load and cluster below the live line until the returned task is aborted.
     #[must_use]
-    pub fn follow(&self, load: &Arc<Load>) -> Option<tokio::task::JoinHandle<()>> {
-        let (bar, load) = (self.bar.clone()?, Arc::clone(load));
+    pub fn follow(
+        &self,
+        load: Option<&Arc<Load>>,
+        timeline: &Arc<Timeline>,
+    ) -> Option<tokio::task::JoinHandle<()>> {
+        let bar = self.bar.clone()?;
+        let (load, timeline) = (load.cloned(), Arc::clone(timeline));
         Some(tokio::spawn(async move {
             let mut refresh = tokio::time::interval(REFRESH);
             loop {
                 refresh.tick().await;
-                let (requests, failed) = load.counts();
-                bar.set_message(format!("  {requests} requests, {failed} failed"));
+                let recent = load.as_ref().map(|load| load.recent());
+                bar.set_message(live::text(&recent.unwrap_or_default(), &timeline.view()));
             }
         }))
     }

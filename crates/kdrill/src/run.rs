@@ -10,7 +10,8 @@ use crate::{
     files,
     load::{
         generate::Connections,
-        handle::{Load, LoadOptions},
+        handle::{Load, LoadOptions, Place},
+        job::JobOrder,
     },
     progress::Progress,
     putback::Journal,
@@ -51,6 +52,8 @@ pub struct Plan {
     pub report: PathBuf,
     /// The kdrill program, which the load generator is part of.
     pub program: PathBuf,
+    /// The image of the load's Job, if it is to be one.
+    pub load_image: Option<String>,
     /// The load; its target is found out.
     pub load: LoadOptions,
     /// The drills' parameters.
@@ -151,24 +154,25 @@ pub async fn run(mut plan: Plan, connection: Connection) -> Result<Document> {
     let (mut stage, recording, server) = prepare(&mut plan, connection).await?;
     let mut signals = Signals::listen()?;
     let mut reports = Vec::new();
-    let following = match start_load(&plan, &mut stage).await {
-        Ok(()) => stage
-            .load
-            .as_ref()
-            .and_then(|load| stage.progress.follow(load)),
-        Err(error) => {
-            stage.progress.finish();
-            return Err(error);
+    if let Err(error) = start_load(&plan, &mut stage).await {
+        if let Some(load) = &stage.load {
+            load.stop().await;
         }
-    };
+        stage.progress.finish();
+        return Err(error);
+    }
+    let following = stage.progress.follow(stage.load.as_ref(), &stage.timeline);
     for (name, why) in &plan.left_out {
         stage.progress.warn(&format!("{name} is left out: {why}"));
     }
     let mut stopped = false;
-    for drill in &plan.drills {
+    for (index, drill) in plan.drills.iter().enumerate() {
         let report = if stopped {
             not_run(drill, &stage)
         } else {
+            stage
+                .progress
+                .drill(drill.name, index + 1, plan.drills.len());
             carry_out(drill, &stage, &mut signals).await
         };
         stopped |= matches!(report.outcome, Outcome::Error | Outcome::Interrupted);
@@ -269,7 +273,7 @@ async fn find_name_server(plan: &mut Plan, client: &kube::Client) -> Result<()> 
 
 /// Refuses drills that take a node away where none may be taken, unless one is added first.
 fn check_nodes(plan: &Plan, stage: &Stage) -> Result<()> {
-    let (params, view) = (&plan.params, stage.timeline.view());
+    let (params, view) = (&stage.params, stage.timeline.view());
     let takes = |drill: &Drill| drill.needs.iter().any(|need| need.takes_a_node());
     let Some(first) = plan.drills.iter().position(|drill| takes(drill)) else {
         return Ok(());
@@ -307,6 +311,7 @@ async fn start_load(plan: &Plan, stage: &mut Stage) -> Result<()> {
     {
         let options = LoadOptions {
             target: stage.target.url.clone(),
+            place: place(plan, stage).await?,
             ..plan.load.clone()
         };
         stage.progress.step(&format!(
@@ -317,12 +322,33 @@ async fn start_load(plan: &Plan, stage: &mut Stage) -> Result<()> {
             Load::start(options, &plan.program, &stage.timeline).await?,
         ));
     }
+    if let Some(node) = stage.load.as_ref().and_then(|load| load.node()) {
+        // Cut off, it could tell nothing.
+        stage.progress.step(&format!(
+            "the load runs on node {node}, which no drill takes away"
+        ));
+        stage.params.protect.push(node.to_owned());
+        check_nodes(plan, stage)?;
+    }
     Ok(())
+}
+
+async fn place(plan: &Plan, stage: &Stage) -> Result<Place> {
+    let Some(image) = &plan.load_image else {
+        return Ok(plan.load.place.clone());
+    };
+    let order = JobOrder {
+        client: stage.client.clone(),
+        namespace: stage.target.namespace.clone(),
+        image: image.clone(),
+        deployment: stage.target.uid.clone(),
+    };
+    order.remove_leftovers().await?;
+    Ok(Place::Job(order))
 }
 
 /// One drill, and putting back what it left changed.
 async fn carry_out(drill: &Drill, stage: &Stage, signals: &mut Signals) -> DrillReport {
-    stage.progress.drill(drill.name);
     let started = stage.timeline.mark(
         EventKind::DrillStarted,
         drill.name,

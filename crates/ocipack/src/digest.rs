@@ -91,11 +91,15 @@ fn finish(hasher: Sha256) -> Digest {
     Digest::try_from(text).expect("64 hexadecimal digits are a sha256 digest")
 }
 
+/// Bytes that are read at once.
+const PIECE: usize = 128 * 1024;
+
 /// The digest of all that is left to read.
 pub(crate) fn digest_of(reader: impl Read) -> io::Result<Digest> {
-    let mut reader = Hashing::new(reader);
+    // In pieces that are large beside what a system call costs.
+    let mut reader = io::BufReader::with_capacity(PIECE, Hashing::new(reader));
     io::copy(&mut reader, &mut io::sink())?;
-    Ok(reader.finish().0)
+    Ok(reader.into_inner().finish().0)
 }
 
 /// Where a blob lies in a layout (image-layout.md, "Blobs").

@@ -50,3 +50,29 @@ fn architecture() -> &'static str {
         _ => "amd64",
     }
 }
+
+/// kdrill itself, with the libraries that a program of the development profile needs.
+pub(crate) fn kdrill(shared: &Shared) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, program) = (folder.path().join("kdrill.tar"), tool("kdrill"));
+    let listed = run(Command::new("ldd").arg(&program), "").exits(0).stdout;
+    // NAME => PATH (ADDRESS), or for the loader PATH (ADDRESS).
+    let libraries = listed.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().filter(|word| word.starts_with('/'));
+        words.next()
+    });
+    let reference = format!("localhost/kdrill:{}", std::process::id());
+    let mut build = Command::new(tool("ocipack"));
+    build
+        .args(["build", "--allow-dynamic", "--compression", "none"])
+        .arg("--binary")
+        .arg(format!("linux/{}={}", architecture(), program.display()))
+        .args(["--name", &reference, "-o"])
+        .arg(&archive);
+    for path in libraries {
+        build.arg("--file").arg(format!("{path}:{path}:0755"));
+    }
+    run(&mut build, "").exits(0);
+    shared.klab(&["load", archive.to_str().unwrap()]).exits(0);
+    reference
+}

@@ -39,6 +39,9 @@ pub struct LoadArgs {
     /// End after this, even if standard input stays open
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
     pub max_duration: Duration,
+    /// Go on when standard input is closed, and end on SIGTERM
+    #[arg(long)]
+    pub until_terminated: bool,
 }
 
 impl LoadArgs {

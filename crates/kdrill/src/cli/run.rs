@@ -14,7 +14,7 @@ use crate::{
     limits::{Change, Changes, ForDrill, MaxFailed, duration},
     load::{
         generate::{self, Connections},
-        handle::LoadOptions,
+        handle::{LoadOptions, Place},
     },
     run::{Choice, Plan},
 };
@@ -29,6 +29,8 @@ Examples:
     kdrill run all --namespace demo --report out \\
         --load-via 'klab --name demo exec server --' --node-add 'klab --name demo node add' \\
         --node-down 'klab --name demo node stop' --node-up 'klab --name demo node start'
+  Against a cluster of which this machine is no node, from a pod of it:
+    kdrill run replicas balance --namespace demo --report out --load-image ghcr.io/me/kdrill
   While something else crashes machines:
     kdrill run node-loss --namespace demo --report out \\
         --expect-lost agent1 --ready-marker /tmp/crash-it --recovered-marker /tmp/start-it";
@@ -76,6 +78,9 @@ pub struct RunArgs {
     /// The command behind which to run the load generator, in the cluster's network
     #[arg(long, value_name = "CMD")]
     pub load_via: Option<String>,
+    /// Run the load generator as a Job in the namespace, from this image, whose entrypoint is kdrill
+    #[arg(long, value_name = "REF", conflicts_with = "load_via")]
+    pub load_image: Option<String>,
     /// The command that cuts a node; its name is appended
     #[arg(long, value_name = "CMD")]
     pub node_down: Option<String>,
@@ -181,8 +186,9 @@ impl RunArgs {
             service: self.service,
             report: self.report,
             program,
+            load_image: self.load_image,
             load: LoadOptions {
-                via: command("--load-via", self.load_via)?,
+                place: command("--load-via", self.load_via)?.map_or(Place::Here, Place::Via),
                 connections: self.connections,
                 ..LoadOptions::to("", self.rate)
             },

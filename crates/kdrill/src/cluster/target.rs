@@ -22,6 +22,8 @@ pub struct Target {
     pub deployment: String,
     /// The Service's name.
     pub service: String,
+    /// The Deployment's UID.
+    pub uid: String,
     /// The Deployment's pod selector.
     pub selector: Selector,
     /// Where the load goes: `http://<ClusterIP>:<port>/`.
@@ -85,6 +87,7 @@ fn build(
     found_deployment: Deployment,
     found_service: Service,
 ) -> Result<Target> {
+    let uid = found_deployment.metadata.uid.unwrap_or_default();
     let spec = found_deployment.spec.unwrap_or_default();
     let selector: Selector = spec.selector.try_into().map_err(|error| {
         Error::Target(format!(
@@ -132,6 +135,7 @@ fn build(
         namespace: namespace.to_owned(),
         deployment: deployment.to_owned(),
         service: service.to_owned(),
+        uid,
         selector,
         url: format!("http://{host}:{}/", port.port),
         port: port.port,

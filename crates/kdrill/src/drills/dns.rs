@@ -47,7 +47,7 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
         }),
         // A kept connection asks for no name.
         connections: Connections::Fresh,
-        via: usual.via.clone(),
+        place: usual.place.clone(),
         ..LoadOptions::to(
             format!("http://{name}:{}/", target.port),
             usual.rate.min(RATE),

@@ -85,12 +85,16 @@ pub struct Plan {
     pub max_duration: Duration,
 }
 
-/// Makes requests until `stop` ends (its first read of nothing), the parent process changes, the
-/// reader of `out` goes away, or the duration is over; then waits for what is in flight.
+/// Makes requests until `stop` gives the reason to end, the parent process changes, the reader of
+/// `out` goes away, or the duration is over; then waits for what is in flight.
 ///
 /// # Errors
-/// [`Error::Usage`] when the target is no HTTP URL or its host has no address.
-pub async fn run(plan: &Plan, stop: impl AsyncRead + Unpin, out: impl Write) -> Result<()> {
+/// [`Error::Usage`](crate::error::Error::Usage) when the target is no HTTP URL or its host has no address.
+pub async fn run(
+    plan: &Plan,
+    stop: impl Future<Output = &'static str>,
+    out: impl Write,
+) -> Result<()> {
     let aim = Aim::parse(&plan.target, plan.names.as_ref()).await?;
     let mut output = Output {
         out,
@@ -198,8 +202,15 @@ fn record(seq: u64, due: Duration, start: Duration, end: Duration, answer: Answe
     }
 }
 
-/// Waits for a reason to end.
-async fn stopped(mut stop: impl AsyncRead + Unpin, hard_end: Instant) -> &'static str {
+/// Waits for the end of an input, whatever it says until then.
+pub async fn closed(mut input: impl AsyncRead + Unpin) -> &'static str {
+    let mut buffer = [0; 64];
+    while input.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    "standard input closed"
+}
+
+/// Waits for any reason to end.
+async fn stopped(stop: impl Future<Output = &'static str>, hard_end: Instant) -> &'static str {
     let parent = parent_id();
     let orphaned = async {
         let mut look = interval(BATCH);
@@ -207,12 +218,8 @@ async fn stopped(mut stop: impl AsyncRead + Unpin, hard_end: Instant) -> &'stati
             look.tick().await;
         }
     };
-    let closed = async {
-        let mut buffer = [0; 64];
-        while stop.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
-    };
     tokio::select! {
-        () = closed => "standard input closed",
+        reason = stop => reason,
         () = orphaned => "parent gone",
         () = sleep_until(hard_end) => "duration over",
     }

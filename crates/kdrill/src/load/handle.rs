@@ -3,14 +3,14 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     path::{Path, PathBuf},
-    process::Stdio,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
-    process::{Child, ChildStdin, Command},
+    io::AsyncRead,
     sync::{oneshot, watch},
     task::JoinHandle,
     time::timeout,
@@ -19,17 +19,20 @@ use tokio::{
 use super::{
     aim::NameService,
     generate::Connections,
+    job::{self, JobOrder, RunningJob},
+    process::{self, Process},
     received::{Progress, Received, Sample, listen},
 };
 use crate::{
     command::{Tail, UserCommand},
     error::{Error, Result},
+    live::Recent,
     timeline::recorder::Timeline,
 };
 
 /// How long the generator may take to start.
 const START: Duration = Duration::from_secs(15);
-/// How long it may take to end beyond the time a request may take.
+/// How long its last words may take beyond the time a request may take.
 const END: Duration = Duration::from_secs(5);
 /// The generator ends itself after this, should everything else fail.
 const HARD_END: Duration = Duration::from_hours(4);
@@ -49,8 +52,8 @@ pub struct LoadOptions {
     pub timeout: Duration,
     /// Requests in flight at once.
     pub max_in_flight: usize,
-    /// The command that runs another command in the cluster's network; empty for this machine's.
-    pub via: Option<UserCommand>,
+    /// Where the generator runs.
+    pub place: Place,
 }
 
 impl LoadOptions {
@@ -65,7 +68,28 @@ impl LoadOptions {
             connections: Connections::default(),
             timeout,
             max_in_flight: 2 * rate as usize * timeout.as_secs() as usize + 64,
-            via: None,
+            place: Place::Here,
+        }
+    }
+}
+
+/// Where the generator runs.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// On this machine.
+    Here,
+    /// Behind the command that runs another command in the cluster's network.
+    Via(UserCommand),
+    /// In a pod.
+    Job(JobOrder),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here => out.write_str("this machine"),
+            Self::Via(via) => write!(out, "behind {}", shell_words::join(&via.words)),
+            Self::Job(order) => write!(out, "a job of image {}", order.image),
         }
     }
 }
@@ -76,91 +100,81 @@ pub struct Load {
     options: LoadOptions,
     program: PathBuf,
     command: String,
+    /// The node that it runs on, where that is known.
+    node: Option<String>,
     timeline: Arc<Timeline>,
     received: Arc<Mutex<Received>>,
     progress: watch::Receiver<Progress>,
-    /// Closed to make the generator end; kdrill's own death closes it too.
-    stdin: Mutex<Option<ChildStdin>>,
-    reader: tokio::sync::Mutex<Option<(Child, JoinHandle<()>)>>,
+    running: tokio::sync::Mutex<Option<(Carrier, JoinHandle<()>)>>,
+}
+
+/// What carries the generator.
+#[derive(Debug)]
+enum Carrier {
+    Process(Process),
+    Job(RunningJob),
 }
 
 impl Load {
-    /// Starts `program load` behind the prefix and waits for its first line.
+    /// Starts the generator where the options say and waits for its first line.
     ///
     /// # Errors
-    /// [`Error::Load`] when it does not start within 15 s.
+    /// [`Error::Load`] when it does not start within 15 s, a Job's pod within a minute.
     pub async fn start(
         options: LoadOptions,
         program: &Path,
         timeline: &Arc<Timeline>,
     ) -> Result<Self> {
-        let mut words: Vec<String> = options
-            .via
-            .as_ref()
-            .map(|via| via.words.clone())
-            .unwrap_or_default();
-        words.push(program.display().to_string());
-        words.extend(arguments(&options));
+        let arguments = arguments(&options);
+        let words = match &options.place {
+            Place::Here => process::words(None, program, &arguments),
+            Place::Via(via) => process::words(Some(via), program, &arguments),
+            Place::Job(order) => job::words(order, &arguments),
+        };
         let command = shell_words::join(&words);
         let failed = |cause| Error::Load {
             command: command.clone(),
             cause,
         };
-
-        let mut child = Command::new(&words[0])
-            .args(&words[1..])
-            // Ctrl-C in the terminal is kdrill's to handle: the load goes on while it puts things back.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| failed(format!("{error}; is {} there and executable?", words[0])))?;
-        let stdin = child.stdin.take();
         let errors = Tail::default();
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-            return Err(failed("no pipes to the process".to_owned()));
-        };
-        tokio::spawn(errors.clone().keep(stderr));
+        let (carrier, output, node): (_, Box<dyn AsyncRead + Send + Unpin>, _) =
+            if let Place::Job(order) = &options.place {
+                let (job, output) = order.start(&arguments, &errors).await.map_err(failed)?;
+                let node = job.node.clone();
+                (Carrier::Job(job), Box::new(output), Some(node))
+            } else {
+                let (process, output) = process::start(&words, &errors).map_err(failed)?;
+                (Carrier::Process(process), Box::new(output), None)
+            };
 
         let received = Arc::new(Mutex::new(Received::default()));
         let (sender, progress) = watch::channel(Progress::default());
         let (greet, greeted) = oneshot::channel();
         let reader = tokio::spawn(listen(
-            stdout,
+            output,
             Arc::clone(timeline),
             Arc::clone(&received),
             sender,
             greet,
             errors.clone(),
         ));
-        match timeout(START, greeted).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => {
-                return Err(failed(format!(
-                    "it ended before its first line: {}",
-                    errors.text()
-                )));
-            }
-            Err(_) => {
-                return Err(failed(format!(
-                    "no first line within {} s: {}",
-                    START.as_secs(),
-                    errors.text()
-                )));
-            }
-        }
-        Ok(Self {
+        let load = Self {
             options,
             program: program.to_owned(),
-            command,
+            command: command.clone(),
+            node,
             timeline: Arc::clone(timeline),
             received,
             progress,
-            stdin: Mutex::new(stdin),
-            reader: tokio::sync::Mutex::new(Some((child, reader))),
-        })
+            running: tokio::sync::Mutex::new(Some((carrier, reader))),
+        };
+        let cause = match timeout(START, greeted).await {
+            Ok(Ok(())) => return Ok(load),
+            Ok(Err(_)) => "it ended before its first line".to_owned(),
+            Err(_) => format!("no first line within {} s", START.as_secs()),
+        };
+        load.stop().await;
+        Err(failed(format!("{cause}: {}", errors.text())))
     }
 
     /// Starts another load by the same means.
@@ -169,6 +183,12 @@ impl Load {
     /// As [`Load::start`].
     pub async fn another(&self, options: LoadOptions) -> Result<Self> {
         Self::start(options, &self.program, &self.timeline).await
+    }
+
+    /// The node that the generator runs on, if it is a pod.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        self.node.as_deref()
     }
 
     /// What load this is.
@@ -188,6 +208,13 @@ impl Load {
     pub fn counts(&self) -> (u64, u64) {
         let received = self.lock();
         (received.samples.len() as u64, received.failed)
+    }
+
+    /// The requests of the last moments, counted.
+    #[must_use]
+    pub fn recent(&self) -> Recent {
+        let received = self.lock();
+        Recent::count(&received.samples, received.failed, self.timeline.now())
     }
 
     /// The requests due from one moment until before another.
@@ -289,22 +316,19 @@ impl Load {
 
     /// Ends the generator and waits for its last word. Safe to call twice.
     pub async fn stop(&self) {
-        drop(
-            self.stdin
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let Some((mut child, reader)) = self.reader.lock().await.take() else {
+        let Some((mut carrier, reader)) = self.running.lock().await.take() else {
             return;
         };
+        match &mut carrier {
+            Carrier::Process(process) => process.ask_to_end(),
+            Carrier::Job(job) => job.ask_to_end().await,
+        }
         let abort = reader.abort_handle();
         if timeout(self.options.timeout + END, reader).await.is_err() {
             abort.abort();
         }
-        if timeout(END, child.wait()).await.is_err() {
-            // Dropping the child kills it; there is nobody to tell why that would fail.
-            let _ = child.start_kill();
+        if let Carrier::Process(process) = carrier {
+            process.gone().await;
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -69,6 +69,8 @@ pub(super) struct Received {
     pub(super) ahead: BTreeSet<u64>,
     /// Every request with a smaller number has ended.
     pub(super) next: u64,
+    /// When the generator started, on the timeline: at the latest.
+    epoch: Duration,
     /// How many fell due, by the generator's last word.
     pub(super) announced: Option<u64>,
 }
@@ -89,15 +91,15 @@ pub(super) async fn listen(
     while let Ok(Some(text)) = lines.next_line().await {
         match (serde_json::from_str(&text), clock) {
             (Ok(Line::Hello { rate }), None) => {
-                clock = Some((timeline.now(), rate));
+                clock = Some(rate);
+                lock(&received).epoch = timeline.now();
                 // Load::start may have given up; then the child is being killed.
                 let _ = greet.take().map(|greet| greet.send(()));
             }
-            (Ok(Line::Request(record)), Some(clock)) => {
-                let step = received
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take(&record, clock);
+            // A log that is read again from its beginning.
+            (Ok(Line::Hello { .. }), Some(_)) => {}
+            (Ok(Line::Request(record)), Some(rate)) => {
+                let step = lock(&received).take(&record, rate, timeline.now());
                 // Only now: whoever waits for progress looks at what was received meanwhile.
                 if let Some(step) = step {
                     step.note(&progress);
@@ -110,10 +112,7 @@ pub(super) async fn listen(
                 }),
                 Some(_),
             ) => {
-                received
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .announced = Some(requests);
+                lock(&received).announced = Some(requests);
                 reason = why;
             }
             _ => {
@@ -126,9 +125,15 @@ pub(super) async fn listen(
     progress.send_modify(|progress| progress.ended = Some(reason));
 }
 
+fn lock(received: &Mutex<Received>) -> MutexGuard<'_, Received> {
+    received.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Received {
-    /// Takes one request in; `clock` is the generator's start on the timeline and its rate.
-    fn take(&mut self, record: &Record, (epoch, rate): (Duration, u32)) -> Option<Step> {
+    /// Takes one request in, told of at the moment `now`.
+    fn take(&mut self, record: &Record, rate: u32, now: Duration) -> Option<Step> {
+        self.set_clock(record, now);
+        let epoch = self.epoch;
         if record.seq < self.next || !self.ahead.insert(record.seq) {
             return None;
         }
@@ -153,6 +158,24 @@ impl Received {
             settled: epoch + due(self.next, rate),
             failure: failed.then_some(due_at),
         })
+    }
+
+    /// Nobody hears of a request before it has ended: the generator cannot have started later than
+    /// that allows. Its first line alone would not do, for a log brings it late.
+    fn set_clock(&mut self, record: &Record, now: Duration) {
+        let ended = Duration::from_micros(record.due_us + record.latency_us);
+        let latest = now.saturating_sub(ended);
+        let Some(too_late) = self
+            .epoch
+            .checked_sub(latest)
+            .filter(|late| !late.is_zero())
+        else {
+            return;
+        };
+        self.epoch = latest;
+        for sample in &mut self.samples {
+            sample.due = sample.due.saturating_sub(too_late);
+        }
     }
 
     /// One allocation for each pod's name.
@@ -212,10 +235,12 @@ pub(crate) mod tests {
     #[test]
     fn settled_waits_for_the_slowest_and_counts_each_request_once() {
         let progress = watch::Sender::new(Progress::default());
-        let mut received = Received::default();
-        let clock = (Duration::from_secs(5), 10);
+        let mut received = Received {
+            epoch: Duration::from_secs(5),
+            ..Received::default()
+        };
         let take = |received: &mut Received, record: &Record| {
-            if let Some(step) = received.take(record, clock) {
+            if let Some(step) = received.take(record, 10, Duration::from_mins(1)) {
                 step.note(&progress);
             }
         };
@@ -230,6 +255,23 @@ pub(crate) mod tests {
         take(&mut received, &record(1, None));
         assert_eq!(progress.borrow().settled, Duration::from_millis(5300));
         assert_eq!((received.samples.len(), received.failed), (3, 1));
+    }
+
+    #[test]
+    fn the_clock_is_that_of_the_line_that_came_soonest() {
+        let at = Duration::from_millis;
+        let mut received = Received {
+            epoch: at(5000),
+            ..Received::default()
+        };
+        // Request 0 ends 1 ms after the start, request 1 after 101 ms.
+        received.take(&record(0, None), 10, at(5000));
+        assert_eq!(received.samples[0].due, at(4999));
+        received.take(&record(1, None), 10, at(5001));
+        let due: Vec<_> = received.samples.iter().map(|sample| sample.due).collect();
+        assert_eq!(due, [at(4900), at(5000)]);
+        received.take(&record(2, None), 10, at(9000));
+        assert_eq!(received.samples[2].due, at(5100));
     }
 
     /// Those who wait hold the channel's lock and may look at what was received: if the reader held

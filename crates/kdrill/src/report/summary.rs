@@ -49,6 +49,17 @@ pub fn table(document: &Document, folder: &Path, colour: bool) -> String {
         row(&mut text, drill, width, colour);
     }
     // Writing to a String cannot fail.
+    if let Some((load, late)) = document
+        .load
+        .as_ref()
+        .and_then(|load| Some((load, load.late.as_ref()?)))
+    {
+        let _ = writeln!(
+            text,
+            "\nload: {} requests, {} failed, {} due per second, from {}; 99 % started within {:.1} ms of when they were due",
+            load.total.requests, load.total.failed, load.rate, load.source, late.p99_ms
+        );
+    }
     let _ = write!(text, "\nreport: {}", folder.join(PAGE).display());
     text
 }

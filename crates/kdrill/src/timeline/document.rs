@@ -163,6 +163,9 @@ pub struct Latency {
 pub struct LoadReport {
     /// Where they went.
     pub target: String,
+    /// Where they came from.
+    #[serde(default)]
+    pub source: String,
     /// How many fell due in each second.
     pub rate: u32,
     /// How long each could take.

@@ -41,6 +41,7 @@ pub fn report(options: &LoadOptions, samples: &[Sample], unaccounted: u64) -> Lo
     }
     LoadReport {
         target: options.target.clone(),
+        source: options.place.to_string(),
         rate: options.rate,
         timeout_ms: millis(options.timeout),
         unaccounted,
