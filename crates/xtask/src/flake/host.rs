@@ -92,11 +92,13 @@ impl Host {
     /// What builders see besides the store.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         let system = ["/bin", "/usr", "/lib", "/lib64", "/etc/alternatives"].map(PathBuf::from);
+        // RUNTIME/bin: the cluster's other parts lie beside RUNTIME.
+        let parts = self.runtime.ancestors().nth(2).unwrap_or(&self.runtime);
         let own = [
             &self.toolchain,
             &self.auditable,
             &self.cargo,
-            &self.runtime,
+            &parts.to_path_buf(),
             &self.root,
             &self.target,
         ];

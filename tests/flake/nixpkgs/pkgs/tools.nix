@@ -35,6 +35,10 @@ let
         for path in ${host.runtime}/../../*/bin/$program ${host.runtime}/$program; do
           [ ! -e "$path" ] || ln -sf "$path" $out/bin/
         done
+        [ -e "$out/bin/$program" ] || {
+          echo "${name}: klab has not compiled $program; run: klab runtime build" >&2
+          exit 1
+        }
       done
     '';
 
