@@ -1,4 +1,4 @@
-//! The command line, and what each of its words becomes in a [`Plan`](crate::run::Plan).
+//! The command line, and what each of its words becomes in a [`Plan`](crate::plan::Plan).
 
 mod load;
 mod run;

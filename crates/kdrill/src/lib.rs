@@ -23,6 +23,7 @@ pub mod judge;
 pub mod limits;
 pub mod live;
 pub mod load;
+pub mod plan;
 pub mod progress;
 pub mod putback;
 pub mod report;

@@ -16,7 +16,7 @@ use crate::{
         generate::{self, Connections},
         handle::{LoadOptions, Place},
     },
-    run::{Choice, Plan},
+    plan::{Choice, Plan},
 };
 
 const RUN_EXAMPLES: &str = "\

@@ -5,26 +5,26 @@
 //! before: lines that come twice are told by their numbers. The Job must not outlive kdrill, which
 //! may be killed: it has a deadline that kdrill moves on as long as it lives.
 
+mod log;
+mod pod;
+
 use std::time::Duration;
 
-use futures::{AsyncBufReadExt as _, StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
-use k8s_openapi::api::{
-    batch::v1::Job,
-    core::v1::{ContainerState, Pod},
-};
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     runtime::{WatchStreamExt as _, watcher},
 };
 use serde_json::json;
 use tokio::{
-    io::{AsyncWriteExt as _, DuplexStream, duplex},
+    io::{DuplexStream, duplex},
     task::JoinHandle,
-    time::{Instant, interval, sleep, timeout},
+    time::{Instant, interval, timeout},
 };
 
+use self::pod::{PodStage, stage_of};
 use crate::{
     command::Tail,
     drills::stage::ClientHandle,
@@ -40,19 +40,6 @@ const LEFT: Duration = Duration::from_mins(2);
 const RENEW: Duration = Duration::from_secs(20);
 /// How long the Job's remains stay, for a look at them.
 const REMAINS: Duration = Duration::from_mins(1);
-/// How long a broken log is left alone.
-const AGAIN: Duration = Duration::from_millis(200);
-/// From how long before its last line a log is read again: `sinceTime` counts whole seconds.
-const OVERLAP: Duration = Duration::from_secs(1);
-/// Reasons for which a container waits that time does not help with.
-const HOPELESS: [&str; 5] = [
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "ErrImageNeverPull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-];
-
 /// What Job to make.
 #[derive(Clone, Debug)]
 pub struct JobOrder {
@@ -124,7 +111,7 @@ impl JobOrder {
             }
         };
         let (writer, reader) = duplex(1 << 16);
-        let log = tokio::spawn(follow(self.pods(), pod, writer, errors.clone()));
+        let log = tokio::spawn(log::follow(self.pods(), pod, writer, errors.clone()));
         let running = RunningJob {
             order: self.clone(),
             name,
@@ -241,76 +228,6 @@ impl Drop for RunningJob {
     }
 }
 
-/// How far a pod has come.
-#[derive(Debug, PartialEq)]
-enum PodStage {
-    /// On this node.
-    Runs(String),
-    Waits(String),
-    Failed(String),
-}
-
-fn stage_of(pod: &Pod) -> PodStage {
-    let status = pod.status.clone().unwrap_or_default();
-    let container = status
-        .container_statuses
-        .unwrap_or_default()
-        .into_iter()
-        .next();
-    let reason = |reason: Option<String>, message: Option<String>| {
-        let words = [reason, message].into_iter().flatten();
-        words.collect::<Vec<_>>().join(": ")
-    };
-    match container.and_then(|container| container.state) {
-        Some(ContainerState {
-            terminated: Some(ended),
-            ..
-        }) if ended.exit_code != 0 => PodStage::Failed(format!(
-            "its container ended with {}: {}; is kdrill the entrypoint of the image?",
-            ended.exit_code,
-            reason(ended.reason, ended.message)
-        )),
-        Some(
-            ContainerState {
-                running: Some(_), ..
-            }
-            | ContainerState {
-                terminated: Some(_),
-                ..
-            },
-        ) => {
-            let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
-            PodStage::Runs(node.unwrap_or_default())
-        }
-        Some(ContainerState {
-            waiting: Some(waits),
-            ..
-        }) => {
-            let hopeless = waits
-                .reason
-                .as_deref()
-                .is_some_and(|reason| HOPELESS.contains(&reason));
-            let why = reason(waits.reason, waits.message);
-            if hopeless {
-                PodStage::Failed(why)
-            } else {
-                PodStage::Waits(why)
-            }
-        }
-        _ => {
-            let unscheduled = status
-                .conditions
-                .unwrap_or_default()
-                .into_iter()
-                .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
-            PodStage::Waits(unscheduled.map_or_else(
-                || "its pod was made".to_owned(),
-                |condition| reason(condition.reason, condition.message),
-            ))
-        }
-    }
-}
-
 /// Moves the Job's deadline on for as long as this task lives.
 async fn live_on(order: JobOrder, job: String) {
     let (made, mut renew) = (Instant::now(), interval(RENEW));
@@ -324,93 +241,5 @@ async fn live_on(order: JobOrder, job: String) {
             .jobs()
             .patch(&job, &PatchParams::default(), &Patch::Merge(patch))
             .await;
-    }
-}
-
-/// Copies whole lines of a pod's log until its last, reading it again where it breaks off.
-async fn follow(pods: Api<Pod>, pod: String, mut output: DuplexStream, errors: Tail) {
-    let (mut since, mut ended) = (None, false);
-    loop {
-        let options = LogParams {
-            follow: true,
-            // By the node's clock, which need not be this machine's.
-            timestamps: true,
-            since_time: since,
-            ..LogParams::default()
-        };
-        match pods.log_stream(&pod, &options).await {
-            Ok(log) => {
-                let mut lines = log.lines();
-                while let Some(Ok(line)) = lines.next().await {
-                    let Some((time, text)) = line.split_once(' ') else {
-                        continue;
-                    };
-                    let time = time.parse().ok();
-                    since = time.and_then(|time: Timestamp| time.checked_sub(OVERLAP).ok());
-                    let last = text.starts_with(r#"{"type":"end""#);
-                    let written = output.write_all(format!("{text}\n").as_bytes()).await;
-                    if last || written.is_err() {
-                        return;
-                    }
-                }
-            }
-            Err(error) => errors.note(chain(&error)),
-        }
-        // What was written before the end is read once more: it may have come after the break.
-        if ended {
-            return;
-        }
-        match pods.get(&pod).await.map(|pod| stage_of(&pod)) {
-            Ok(PodStage::Failed(why)) => {
-                errors.note(why);
-                ended = true;
-            }
-            Ok(_) => {}
-            Err(kube::Error::Api(status)) if status.code == 404 => {
-                errors.note(format!("pod {pod} is gone"));
-                return;
-            }
-            Err(error) => errors.note(chain(&error)),
-        }
-        sleep(AGAIN).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_pod_waits_for_is_told_from_what_it_waits_for_in_vain() {
-        let pod = |status: serde_json::Value| {
-            serde_json::from_value::<Pod>(
-                json!({"spec": {"nodeName": "n1", "containers": []}, "status": status}),
-            )
-            .unwrap()
-        };
-        let container = |state: serde_json::Value| {
-            json!({"containerStatuses": [{"name": "load", "image": "", "imageID": "", "ready": false,
-                "restartCount": 0, "state": state}]})
-        };
-        let running = container(json!({"running": {}}));
-        assert_eq!(stage_of(&pod(running)), PodStage::Runs("n1".to_owned()));
-        let pulling = container(json!({"waiting": {"reason": "ContainerCreating"}}));
-        assert_eq!(
-            stage_of(&pod(pulling)),
-            PodStage::Waits("ContainerCreating".to_owned())
-        );
-        let denied = container(
-            json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}),
-        );
-        assert_eq!(
-            stage_of(&pod(denied)),
-            PodStage::Failed("ImagePullBackOff: no such image".to_owned())
-        );
-        let full = json!({"conditions": [{"type": "PodScheduled", "status": "False",
-            "reason": "Unschedulable", "message": "0/3 nodes are available"}]});
-        assert_eq!(
-            stage_of(&pod(full)),
-            PodStage::Waits("Unschedulable: 0/3 nodes are available".to_owned())
-        );
     }
 }

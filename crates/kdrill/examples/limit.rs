@@ -1,9 +1,12 @@
 //! Up to which rate the generator keeps its own schedule, measured on this machine:
-//! `cargo test -p kdrill --test limit -- --ignored --nocapture`.
+//! `cargo build --workspace --bins`, then `cargo run --package kdrill --example limit`. It asserts
+//! nothing: the numbers are the machine's.
 
 use std::{
+    env,
+    error::Error,
     net::{TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -16,34 +19,29 @@ use kdrill::{
     timeline::{recorder::Timeline, series},
 };
 
-const KDRILL: &str = env!("CARGO_BIN_EXE_kdrill");
-
 /// The workload, on a free port; ended when dropped.
 struct Server(Child);
 
 impl Server {
-    fn start() -> (Self, String) {
+    fn start(programs: &Path) -> Result<(Self, String), Box<dyn Error>> {
         // Free a moment ago: nobody else takes ports of the loopback interface here.
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let program = Path::new(KDRILL).with_file_name("hostname-server");
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let program = programs.join("hostname-server");
         let child = Command::new(&program)
             .args(["--listen", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| {
-                panic!("{}: {error}; cargo build --workspace", program.display())
-            });
+            .map_err(|error| format!("{}: {error}; build it first", program.display()))?;
         let server = Self(child);
         let deadline = Instant::now() + Duration::from_secs(10);
         while TcpStream::connect(port).is_err() {
-            assert!(Instant::now() < deadline, "it does not listen on {port}");
+            if Instant::now() > deadline {
+                return Err(format!("the server does not listen on {port}").into());
+            }
             std::thread::yield_now();
         }
-        (server, format!("http://{port}/"))
+        Ok((server, format!("http://{port}/")))
     }
 }
 
@@ -55,10 +53,20 @@ impl Drop for Server {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures this machine: run it alone"]
-async fn the_rate_up_to_which_requests_start_on_time() {
-    let (_server, target) = Server::start();
+/// The folder that cargo builds programs into.
+fn programs() -> Result<PathBuf, Box<dyn Error>> {
+    let this = env::current_exe()?;
+    let folder = this.ancestors().nth(2);
+    Ok(folder
+        .ok_or("an example lies in PROFILE/examples")?
+        .to_owned())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let programs = programs()?;
+    let kdrill = programs.join("kdrill");
+    let (_server, target) = Server::start(&programs)?;
     println!("connections  due/s  made/s  failed  late p50   p99   max (ms)  answer p50   p99");
     for connections in [Connections::Fresh, Connections::Kept, Connections::Both] {
         for rate in [500, 1000, 2000, 4000, 8000] {
@@ -67,16 +75,13 @@ async fn the_rate_up_to_which_requests_start_on_time() {
                 connections,
                 ..LoadOptions::to(&target, rate)
             };
-            let load = Load::start(options, Path::new(KDRILL), &timeline)
-                .await
-                .unwrap();
+            let load = Load::start(options, &kdrill, &timeline).await?;
             let from = timeline.now();
             let until = from + Duration::from_secs(5);
-            load.settled(until).await.unwrap();
+            load.settled(until).await?;
             load.stop().await;
-            assert_eq!(load.unaccounted(), 0);
             let report = series::report(load.options(), &load.between(from, until), 0);
-            let (late, total) = (report.late.unwrap(), report.total);
+            let (late, total) = (report.late.unwrap_or_default(), report.total);
             let latency = total.latency.unwrap_or_default();
             println!(
                 "{:11} {rate:6} {:7.0} {:7} {:9.2} {:5.1} {:5.1}       {:9.2} {:5.1}",
@@ -89,13 +94,7 @@ async fn the_rate_up_to_which_requests_start_on_time() {
                 latency.p50_ms,
                 latency.p99_ms,
             );
-            if rate <= 1000 {
-                assert_eq!(
-                    total.failed, 0,
-                    "at the default rate, {connections:?}: {:?}",
-                    report.failures
-                );
-            }
         }
     }
+    Ok(())
 }
