@@ -7,9 +7,10 @@ mod work;
 
 pub use work::Work;
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
+use tempfile::TempDir;
 
 use self::{
     input::Inputs,
@@ -61,7 +62,7 @@ struct Session {
     programs: Option<Programs>,
     kubeconfig: Option<PathBuf>,
     /// The tools' own home, caches and manifests.
-    folder: PathBuf,
+    folder: TempDir,
     rows: Vec<Row>,
 }
 
@@ -73,7 +74,7 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::BenchKapply) -> anyhow
     require_root("bench kapply")?;
     setup::require_programs(&repo, setup::CLUSTER)?;
     let cluster = Cluster::new(&repo, &owned_name(std::process::id(), ""));
-    let folder = repo.target.join(format!("bench-{}", std::process::id()));
+    let folder = super::folder(&repo)?;
     let mut session = Session {
         repo,
         runner,
@@ -91,14 +92,6 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::BenchKapply) -> anyhow
     if session.started {
         session.runner.start_teardown();
         end = tear_down(TEARDOWN, &mut session, &mut log);
-    }
-    if session.folder.exists()
-        && let Err(error) = fs::remove_dir_all(&session.folder)
-    {
-        say(&format!(
-            "xtask: warning: {} is left: {error}",
-            session.folder.display()
-        ));
     }
     say(&log.table());
     if !session.rows.is_empty() {
@@ -129,13 +122,13 @@ impl Session {
     }
 
     fn measure(&mut self) -> anyhow::Result<()> {
-        let inputs = Inputs::write(&self.folder, &self.repo)?;
+        let inputs = Inputs::write(self.folder.path(), &self.repo)?;
         let bench = Bench {
             runner: &self.runner,
             programs: self.programs.as_ref().context("built before")?,
             kubeconfig: self.kubeconfig.as_ref().context("up before")?,
             inputs: &inputs,
-            folder: &self.folder,
+            folder: self.folder.path(),
         };
         bench.warm_up()?;
         for work in Work::chosen(&self.options.only) {

@@ -11,6 +11,7 @@ use std::{fs, path::PathBuf};
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
+use tempfile::TempDir;
 
 use self::{builders::Builder, programs::Programs, pushers::Pusher};
 use super::{
@@ -61,7 +62,7 @@ struct Session {
     runner: Runner,
     options: cli::BenchOcipack,
     programs: Option<Programs>,
-    folder: PathBuf,
+    folder: TempDir,
     rows: Vec<Row>,
 }
 
@@ -72,7 +73,7 @@ struct Session {
 pub fn command(repo: Repo, runner: Runner, options: &cli::BenchOcipack) -> anyhow::Result<()> {
     require_root("bench ocipack")?;
     setup::require_programs(&repo, setup::CLUSTER)?;
-    let folder = repo.target.join(format!("bench-{}", std::process::id()));
+    let folder = super::folder(&repo)?;
     let mut session = Session {
         repo,
         runner,
@@ -83,14 +84,6 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::BenchOcipack) -> anyho
     };
     let mut log = Log::default();
     let outcome = run_all(STAGES, &mut session, &mut log);
-    if session.folder.exists()
-        && let Err(error) = fs::remove_dir_all(&session.folder)
-    {
-        say(&format!(
-            "xtask: warning: {} is left: {error}",
-            session.folder.display()
-        ));
-    }
     say(&log.table());
     if !session.rows.is_empty() {
         answer(&table::text(&session.rows, OURS));
@@ -104,14 +97,12 @@ impl Session {
     }
 
     fn programs(&mut self) -> anyhow::Result<()> {
-        fs::create_dir_all(&self.folder)
-            .with_context(|| format!("making {}", self.folder.display()))?;
         self.programs = Some(Programs::build(&self.repo, &self.runner)?);
         Ok(())
     }
 
     fn measure(&mut self) -> anyhow::Result<()> {
-        let noise = self.folder.join("noise");
+        let noise = self.folder.path().join("noise");
         write_noise(&noise)?;
         let wanted = |work: Work| self.options.only.is_empty() || self.options.only.contains(&work);
         let mut all = Vec::new();
@@ -147,7 +138,7 @@ impl Session {
     fn build(&self, builder: Builder, file: Option<&PathBuf>, run: usize) -> anyhow::Result<Taken> {
         say(&format!("    build, {}, run {}", builder.name(), run + 1));
         let programs = self.built()?;
-        let folder = self.folder.join("build");
+        let folder = self.folder.path().join("build");
         fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
         let command = builder.command(programs, file, &folder);
         let taken = measure::run(&self.runner, &programs.xtask, &folder, &command)?;
@@ -165,7 +156,7 @@ impl Session {
     fn push(&self, pusher: Pusher, file: &PathBuf, run: usize) -> anyhow::Result<Taken> {
         say(&format!("    push, {}, run {}", pusher.name(), run + 1));
         let programs = self.built()?;
-        let folder = self.folder.join("push");
+        let folder = self.folder.path().join("push");
         fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
         let build = &mut Builder::Ocipack.command(programs, Some(file), &folder);
         self.runner.output(build)?;

@@ -15,7 +15,7 @@ use crate::repo::Repo;
 pub(super) const MANY: usize = 1_000;
 /// How many objects "very many" are.
 pub(super) const VERY_MANY: usize = 10_000;
-/// How many of many differ in [`Set::changed`].
+/// How many of many differ in [`Inputs::changed`].
 const CHANGED: usize = 10;
 
 /// The same objects for every tool.
