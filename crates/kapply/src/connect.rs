@@ -138,6 +138,10 @@ impl Cluster {
                 url: self.url.clone(),
                 cause: cause.clone(),
             },
+            RequestError::Timeout(limit) => Error::Unreachable {
+                url: self.url.clone(),
+                cause: format!("no answer within {} s", limit.as_secs()),
+            },
         }
     }
 }

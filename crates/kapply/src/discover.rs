@@ -121,7 +121,7 @@ async fn list(cluster: &Cluster, path: &str) -> Result<GroupList, Error> {
     let request = request
         .map_err(|error| cluster.fatal(WHAT, &RequestError::Transport(error.to_string())))?;
     let reply = cluster
-        .send(&request, Retry::Never)
+        .send(&request, Retry::Contact)
         .await
         .map_err(|error| cluster.fatal(WHAT, &error))?;
     serde_json::from_slice(&reply.body).map_err(|error| {

@@ -115,18 +115,21 @@ fn three_servers_survive_the_loss_of_any() {
             (ran.stdout == "ok").then_some(())
         });
     }
-    let scheduler = || {
+    let schedulers = || {
         let machine = own.machine();
         let pids = machine
             .processes()
             .filter(|pid| kind(pid) == "kube-scheduler");
         pids.map(str::to_owned).collect::<BTreeSet<_>>()
     };
-    let before = scheduler();
+    // The last server's comes a moment after its API server.
+    let before = Shared::eventually("three schedulers", Duration::from_secs(30), || {
+        Some(schedulers()).filter(|all| all.len() == 3)
+    });
     own.klab(&["node", "restart", "server2", "kube-scheduler"])
         .exits(0);
     assert_eq!(
-        before.intersection(&scheduler()).count(),
+        before.intersection(&schedulers()).count(),
         2,
         "one is another"
     );

@@ -18,6 +18,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
 /// A first contact shows within this time whether anybody is there.
 const CONTACT_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 7;
+/// Half a second of them: whoever is not there shall be known soon.
+const CONTACT_ATTEMPTS: u32 = 4;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// A server that asks for more patience than this is treated as if it asked for this.
@@ -46,6 +48,8 @@ pub(crate) enum RequestError {
     Status(Box<Status>),
     /// Nothing sensible came back.
     Transport(String),
+    /// Nothing at all came back in this time.
+    Timeout(Duration),
 }
 
 impl fmt::Display for RequestError {
@@ -53,6 +57,13 @@ impl fmt::Display for RequestError {
         match self {
             Self::Status(status) => out.write_str(&describe(status)),
             Self::Transport(cause) => write!(out, "the request got no answer: {cause}"),
+            Self::Timeout(limit) => {
+                write!(
+                    out,
+                    "the request got no answer within {} s",
+                    limit.as_secs()
+                )
+            }
         }
     }
 }
@@ -71,13 +82,34 @@ pub(crate) fn describe(status: &Status) -> String {
 /// Which failures are worth another try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// None: the answer to a first contact is wanted soon.
+    /// None: it is asked for what is good to know and no more.
     Never,
+    /// What breaks soon, and only a few times: a first contact shall show
+    /// whether anybody is there.
+    Contact,
     /// Overload, server errors and broken connections.
     Transient,
     /// These, and what a definition, a namespace or an account that was
     /// created a moment ago answers until every part of the server knows it.
     Fresh,
+}
+
+impl Retry {
+    fn attempts(self) -> u32 {
+        match self {
+            Self::Never => 1,
+            Self::Contact => CONTACT_ATTEMPTS,
+            Self::Transient | Self::Fresh => ATTEMPTS,
+        }
+    }
+
+    /// How long one try may take.
+    fn limit(self) -> Duration {
+        match self {
+            Self::Never | Self::Contact => CONTACT_TIMEOUT,
+            Self::Transient | Self::Fresh => REQUEST_TIMEOUT,
+        }
+    }
 }
 
 impl Cluster {
@@ -93,7 +125,7 @@ impl Cluster {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            if attempt >= ATTEMPTS || !is_passing(&error, retry) {
+            if attempt >= retry.attempts() || !is_passing(&error, retry) {
                 return Err(error);
             }
             let delay = wait.map_or_else(
@@ -112,11 +144,7 @@ impl Cluster {
         retry: Retry,
     ) -> Result<Reply, (RequestError, Option<Duration>)> {
         let started = Instant::now();
-        let limit = if retry == Retry::Never {
-            CONTACT_TIMEOUT
-        } else {
-            REQUEST_TIMEOUT
-        };
+        let limit = retry.limit();
         let exchange = async {
             let response = self.requests.send(request.clone().map(Body::from)).await?;
             let (head, body) = response.into_parts();
@@ -135,12 +163,7 @@ impl Cluster {
             "request"
         );
         let response = match result {
-            Err(_) => {
-                return Err((
-                    RequestError::Transport(format!("no answer within {} s", limit.as_secs())),
-                    None,
-                ));
-            }
+            Err(_) => return Err((RequestError::Timeout(limit), None)),
             Ok(Err(error)) => return Err((RequestError::Transport(innermost(&error)), None)),
             Ok(Ok(response)) => response,
         };
@@ -173,11 +196,12 @@ impl Cluster {
 }
 
 fn is_passing(error: &RequestError, retry: Retry) -> bool {
-    let RequestError::Status(status) = error else {
-        return retry != Retry::Never;
+    let status = match error {
+        RequestError::Status(status) => status,
+        RequestError::Transport(_) => return true,
+        RequestError::Timeout(_) => return retry != Retry::Contact,
     };
     match (retry, status.code) {
-        (Retry::Never, _) => false,
         // The merge knows a definition that changed a moment later.
         (Retry::Fresh, 500) if status.message.contains(UNTYPED) => true,
         (_, 500) => !is_about_the_object(&status.message),
@@ -243,10 +267,10 @@ mod tests {
             &RequestError::Transport("reset".into()),
             Retry::Transient
         ));
-        assert!(!is_passing(
-            &RequestError::Transport("refused".into()),
-            Retry::Never
-        ));
+        let late = RequestError::Timeout(Duration::from_secs(10));
+        assert!(is_passing(&late, Retry::Transient));
+        assert!(!is_passing(&late, Retry::Contact));
+        assert!(is_passing(&status(503), Retry::Contact));
         assert!(is_passing(&status(500), Retry::Transient));
         let RequestError::Status(mut unfit) = status(500) else {
             unreachable!()
