@@ -17,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper::{Request, Response, Uri, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -40,6 +40,8 @@ pub enum Fault {
     Slow(Duration),
     /// Changes one byte of the answer's body.
     WrongByte,
+    /// Asks for what changed since the very first version, which the server has forgotten.
+    Forgotten,
     /// Does something before it passes the request on: somebody else is faster.
     First(Deed),
 }
@@ -286,10 +288,13 @@ async fn handle(
 }
 
 async fn forward(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     upstream: SocketAddr,
     fault: Option<Fault>,
 ) -> Result<Response<Body>, Cut> {
+    if matches!(fault, Some(Fault::Forgotten)) {
+        *request.uri_mut() = since_the_beginning(request.uri());
+    }
     let stream = TcpStream::connect(upstream).await.map_err(|_| Cut)?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
@@ -311,6 +316,17 @@ async fn forward(
             _ => body.boxed(),
         }
     }))
+}
+
+/// The same path and query, with the first version of all.
+fn since_the_beginning(uri: &Uri) -> Uri {
+    let old = uri.to_string();
+    let Some((before, rest)) = old.split_once("resourceVersion=") else {
+        return uri.clone();
+    };
+    let after = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let new = format!("{before}resourceVersion=1{after}");
+    new.parse().expect("only digits were changed")
 }
 
 /// A short text as a body.

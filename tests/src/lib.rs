@@ -7,9 +7,11 @@
 // Demanding something of a result is often all a test does with it.
 #![allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
 
+mod browser;
 mod command;
 mod fault_proxy;
 mod image;
+pub mod images;
 mod moments;
 mod namespace;
 mod programs;
@@ -17,6 +19,7 @@ mod proxy;
 mod registry;
 mod shared;
 
+pub use browser::{Look, look, paint};
 pub use command::{Ran, run, tool};
 pub use fault_proxy::{Deed, Fault, FaultProxy, Gate, Rule, Seen};
 pub use image::Workshop;

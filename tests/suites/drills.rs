@@ -2,8 +2,6 @@
 
 #[path = "drills/broken.rs"]
 mod broken;
-#[path = "drills/images.rs"]
-mod images;
 #[path = "drills/job.rs"]
 mod job;
 #[path = "drills/kept.rs"]

@@ -3,6 +3,8 @@
 
 #[path = "kapply_faults/races.rs"]
 mod races;
+#[path = "kapply_faults/watches.rs"]
+mod watches;
 
 use std::{
     collections::BTreeSet,

@@ -25,6 +25,8 @@ use crate::{
 pub enum Phase {
     /// Debian packages that the runtime's build and the nodes need
     Packages,
+    /// Debian packages that only `test` and `bench` need: other image tools and a browser
+    Peers,
     /// cargo-nextest, cargo-deny and cargo-auditable, for `test` and `image`
     Tools,
     /// The cluster's components, built from their Go modules
@@ -35,8 +37,12 @@ pub enum Phase {
 pub const CLUSTER: &[Phase] = &[Phase::Packages, Phase::Runtime];
 /// What `test --no-cluster` needs.
 pub const CHECKS: &[Phase] = &[Phase::Tools];
+/// What `test` needs before it builds the cluster's components itself.
+pub const SUITES: &[Phase] = &[Phase::Packages, Phase::Peers, Phase::Tools];
+/// What `bench` needs.
+pub const BENCH: &[Phase] = &[Phase::Packages, Phase::Peers, Phase::Runtime];
 /// All phases, in order.
-pub const ALL: &[Phase] = &[Phase::Packages, Phase::Tools, Phase::Runtime];
+pub const ALL: &[Phase] = &[Phase::Packages, Phase::Peers, Phase::Tools, Phase::Runtime];
 
 /// `cargo xtask setup`
 ///
@@ -69,7 +75,8 @@ pub fn ensure(repo: &Repo, runner: &Runner, phases: &[Phase]) -> anyhow::Result<
     require_programs(repo, phases)?;
     for phase in phases {
         match phase {
-            Phase::Packages => packages::install(runner, &packages::missing()),
+            Phase::Packages => packages::ensure(runner, packages::CLUSTER),
+            Phase::Peers => packages::ensure(runner, packages::SUITES),
             Phase::Tools => cargo_tools::TOOLS
                 .iter()
                 .try_for_each(|tool| tool.ensure(repo, runner).map(drop)),
@@ -120,15 +127,8 @@ fn lacking(repo: &Repo, phases: &[Phase]) -> Vec<String> {
     }
     for phase in phases {
         match phase {
-            Phase::Packages => {
-                let packages = packages::missing();
-                if !packages.is_empty() {
-                    lines.push(format!(
-                        "would run: {}",
-                        packages::install_command(&packages)
-                    ));
-                }
-            }
+            Phase::Packages => lines.extend(packages::would_run(packages::CLUSTER)),
+            Phase::Peers => lines.extend(packages::would_run(packages::SUITES)),
             Phase::Tools => lines.extend(
                 cargo_tools::TOOLS
                     .iter()

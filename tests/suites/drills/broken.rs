@@ -1,9 +1,9 @@
 //! Promises broken on purpose: kdrill says so, and why.
 
-use e2e::{Namespace, Shared};
+use e2e::{Namespace, Shared, images};
 use serde_json::{Value, json};
 
-use super::{broken, deploy, drill, images, reports_are_whole};
+use super::{broken, deploy, drill, reports_are_whole};
 
 #[test]
 fn pinned_replicas_without_room_for_more_break_what_needs_either() {

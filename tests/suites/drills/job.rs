@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use e2e::{Namespace, Shared, tool};
+use e2e::{Namespace, Shared, images, tool};
 use serde_json::Value;
 
-use super::{deploy, drill, images, reports_are_whole};
+use super::{deploy, drill, reports_are_whole};
 
 #[test]
 fn a_job_accounts_for_every_request_even_while_its_log_breaks_off() {

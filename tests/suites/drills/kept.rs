@@ -1,11 +1,11 @@
 //! Promises that a healthy stack keeps.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use e2e::{Namespace, Shared, run, tool};
+use e2e::{Namespace, Shared, images, look, paint, run, tool};
 use serde_json::Value;
 
-use super::{deploy, drill, images, reports_are_whole};
+use super::{deploy, drill, reports_are_whole};
 
 #[test]
 fn a_healthy_stack_keeps_its_promises() {
@@ -46,6 +46,7 @@ fn a_healthy_stack_keeps_its_promises() {
     let load = &timeline["load"];
     assert!(load["fresh"]["requests"].as_u64() > Some(1000), "{load}");
     assert!(load["kept"]["requests"].as_u64() > Some(1000), "{load}");
+    shows_in_a_browser(&folder.path().join("report.html"));
     // Nobody sees from the outside that there were drills.
     assert_eq!(before, owners(&shared, &namespace));
     let again = shared.kapply(&["diff", "-f", manifests.to_str().unwrap()], "");
@@ -87,6 +88,24 @@ fn nodes_may_come_be_cut_off_and_go() {
     let status: Value = serde_json::from_str(&status).unwrap();
     for node in status["nodes"].as_array().unwrap() {
         assert_eq!(node["ready"], true, "{status}");
+    }
+}
+
+/// The report in light, in dark and on a phone; its pictures stay in `target/tmp/report`.
+fn shows_in_a_browser(report: &Path) {
+    let page = fs::read_to_string(report).unwrap();
+    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
+    fs::create_dir_all(&pictures).unwrap();
+    for (name, flags) in [
+        ("light", &["--window-size=1200,4000"][..]),
+        ("dark", &["--window-size=1200,4000", "--force-dark-mode"]),
+        ("phone", &["--window-size=400,4000"]),
+    ] {
+        let seen = look(&page, flags);
+        assert_eq!(seen.wrong, Vec::<String>::new(), "{name}");
+        assert!(seen.shown.contains("Every promise held"), "{name}");
+        assert!(seen.shown.matches("<svg").count() >= 4, "{name}");
+        paint(report, &pictures.join(name).with_extension("png"), flags);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What cannot succeed fails at once and says why.
 
+use e2e::images;
 use serde_json::{Value, json};
 
 use super::Place;
@@ -52,6 +53,24 @@ fn a_crash_loop_shows_its_log_and_no_secret() {
     assert!(!waited.ran.stdout.contains("hunter2"), "{}", waited.ran);
     let log = &waited.of("Deployment")["logs"][0];
     assert_eq!(log["container"], "main");
+}
+
+#[test]
+fn a_container_that_takes_more_memory_than_it_may() {
+    let place = Place::new("memory");
+    let image = images::kdrill(&place.shared);
+    // A configuration without an end, read as a whole.
+    let broken = place.deployment(
+        "web",
+        &json!({
+            "image": image,
+            "args": ["run", "replicas", "--config", "/dev/zero"],
+            "resources": {"limits": {"memory": "64Mi"}},
+        }),
+    );
+    place
+        .apply(&[broken], &TIMEOUT)
+        .fails_within(60, &["OOMKilled", "raise the container's memory limit"]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ struct Session {
 /// A refusal before anything starts; else the first stage that failed.
 pub fn command(repo: Repo, runner: Runner, options: &cli::BenchOcipack) -> anyhow::Result<()> {
     require_root("bench ocipack")?;
-    setup::require_programs(&repo, setup::CLUSTER)?;
+    setup::require_programs(&repo, setup::BENCH)?;
     let folder = super::folder(&repo)?;
     let mut session = Session {
         repo,
@@ -93,7 +93,7 @@ pub fn command(repo: Repo, runner: Runner, options: &cli::BenchOcipack) -> anyho
 
 impl Session {
     fn setup(&mut self) -> anyhow::Result<()> {
-        setup::ensure(&self.repo, &self.runner, setup::CLUSTER)
+        setup::ensure(&self.repo, &self.runner, setup::BENCH)
     }
 
     fn programs(&mut self) -> anyhow::Result<()> {

@@ -20,7 +20,8 @@ pub(super) struct Package {
 }
 
 // The same names on Debian 12, 13, sid and Ubuntu.
-const PACKAGES: &[Package] = &[
+/// What the cluster needs.
+pub(super) const CLUSTER: &[Package] = &[
     // Rust's linker and runc's cgo.
     Package {
         name: "gcc",
@@ -45,7 +46,10 @@ const PACKAGES: &[Package] = &[
         name: "nftables",
         present: || find_program("nft").is_some(),
     },
-    // The suites read and build images with them, too.
+];
+
+/// What the suites compare with and look through.
+pub(super) const SUITES: &[Package] = &[
     Package {
         name: "buildah",
         present: || find_program("buildah").is_some(),
@@ -58,14 +62,18 @@ const PACKAGES: &[Package] = &[
         name: "umoci",
         present: || find_program("umoci").is_some(),
     },
+    // Ubuntu's package is a snap; its users mostly have the other one.
+    Package {
+        name: "chromium",
+        present: || {
+            let names = ["chromium", "chromium-browser", "google-chrome"];
+            names.iter().any(|name| find_program(name).is_some())
+        },
+    },
 ];
 
 /// The packages whose content is not there.
-pub(super) fn missing() -> Vec<&'static str> {
-    names_missing(PACKAGES)
-}
-
-fn names_missing(packages: &[Package]) -> Vec<&'static str> {
+pub(super) fn missing(packages: &[Package]) -> Vec<&'static str> {
     packages
         .iter()
         .filter(|package| !(package.present)())
@@ -73,12 +81,29 @@ fn names_missing(packages: &[Package]) -> Vec<&'static str> {
         .collect()
 }
 
+/// What [`ensure`] would do, if anything.
+pub(super) fn would_run(packages: &[Package]) -> Option<String> {
+    let missing = missing(packages);
+    let would_run = || format!("would run: {}", install_command(&missing));
+    (!missing.is_empty()).then(would_run)
+}
+
 /// The command that installs them.
-pub(super) fn install_command(packages: &[&str]) -> String {
+fn install_command(packages: &[&str]) -> String {
     format!(
         "apt-get update && apt-get install -y --no-install-recommends {}",
         packages.join(" ")
     )
+}
+
+/// Installs those of them whose content is not there.
+pub(super) fn ensure(runner: &Runner, packages: &[Package]) -> anyhow::Result<()> {
+    install(runner, &missing(packages))?;
+    let left = missing(packages);
+    if !left.is_empty() {
+        bail!("apt did its work, but {} cannot be found", left.join(" "));
+    }
+    Ok(())
 }
 
 /// Installs packages with apt.
@@ -97,16 +122,7 @@ pub(super) fn install(runner: &Runner, packages: &[&str]) -> anyhow::Result<()> 
     let advice = || format!("run by hand: {}", install_command(packages));
     runner.run(&mut apt(&["update"])).with_context(advice)?;
     let mut install = apt(&["install", "-y", "--no-install-recommends"]);
-    runner.run(install.args(packages)).with_context(advice)?;
-    let left = missing();
-    if !left.is_empty() {
-        bail!(
-            "apt installed {} but {} cannot be found",
-            packages.join(" "),
-            left.join(" ")
-        );
-    }
-    Ok(())
+    runner.run(install.args(packages)).with_context(advice)
 }
 
 fn apt(arguments: &[&str]) -> Command {
@@ -148,9 +164,9 @@ mod tests {
                 present: || false,
             },
         ];
-        assert_eq!(names_missing(&packages), ["gone", "lost"]);
+        assert_eq!(missing(&packages), ["gone", "lost"]);
         assert_eq!(
-            install_command(&names_missing(&packages)),
+            install_command(&missing(&packages)),
             "apt-get update && apt-get install -y --no-install-recommends gone lost"
         );
     }

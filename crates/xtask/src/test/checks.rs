@@ -5,11 +5,11 @@ use std::process::Command;
 use anyhow::bail;
 
 use super::{Session, selection::Part};
-use crate::setup::{self, DENY, NEXTEST, Phase};
+use crate::setup::{self, DENY, NEXTEST};
 
 pub(super) fn setup(session: &mut Session) -> anyhow::Result<()> {
-    let phases: &[Phase] = if session.cluster.is_some() {
-        &[Phase::Packages, Phase::Tools]
+    let phases = if session.cluster.is_some() {
+        setup::SUITES
     } else {
         setup::CHECKS
     };

@@ -23,11 +23,11 @@ impl Programs {
     pub(super) fn build(repo: &Repo, runner: &Runner) -> anyhow::Result<Self> {
         let mut cargo = repo.cargo();
         cargo.args(["build", "--quiet", "--release", "--package", "kapply"]);
-        runner.run(cargo.args(["--bins", "--example", "bare_creates"]))?;
+        runner.run(cargo.args(["--bins", "--example", "bare_applies"]))?;
         let release = repo.target.join("release");
         Ok(Self {
             kapply: release.join("kapply"),
-            bare: release.join("examples/bare_creates"),
+            bare: release.join("examples/bare_applies"),
             kubectl: Runtime::find(repo)?.kubectl(),
             helm: helm(repo, runner)?,
             // Not the running one's: building all tools may have replaced it.

@@ -67,7 +67,7 @@ impl Tool {
             Self::Kapply => "kapply",
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
-            Self::Bare => "bare creates",
+            Self::Bare => "bare applies",
         }
     }
 }

@@ -1,16 +1,22 @@
-//! Versions of the stack's image, made of the one under test and loaded onto every node.
+//! Images for pods of the suites, loaded onto every node: versions of the one under test, and kdrill.
 
 use std::process::Command;
 
-use e2e::{Shared, run, tool};
+use crate::{Shared, run, tool};
 
 /// A version that serves as the one under test does.
-pub(crate) fn next(shared: &Shared) -> String {
+///
+/// # Panics
+/// When it cannot be built or loaded.
+pub fn next(shared: &Shared) -> String {
     version(shared, "next", &[])
 }
 
 /// A version that runs and serves nobody: it listens inside its pod only.
-pub(crate) fn deaf(shared: &Shared) -> String {
+///
+/// # Panics
+/// When it cannot be built or loaded.
+pub fn deaf(shared: &Shared) -> String {
     let words = [
         "--entrypoint",
         "/bin/hostname-server",
@@ -23,18 +29,18 @@ pub(crate) fn deaf(shared: &Shared) -> String {
 }
 
 fn version(shared: &Shared, name: &str, words: &[&str]) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder can be made");
     let ocipack = |words: &[&str]| run(Command::new(tool("ocipack")).args(words), "").exits(0);
     let tree = folder.path().join("tree");
     ocipack(&[
         "unpack",
-        shared.archive.to_str().unwrap(),
-        tree.to_str().unwrap(),
+        shared.archive.to_str().expect("a path in UTF-8"),
+        tree.to_str().expect("a path in UTF-8"),
     ]);
     let server = tree.join("bin/hostname-server");
     let binary = format!("linux/{}={}", architecture(), server.display());
     let archive = folder.path().join(format!("{name}.tar"));
-    let archive = archive.to_str().unwrap();
+    let archive = archive.to_str().expect("a path in UTF-8");
     let reference = format!("localhost/hostname-server:{name}-{}", std::process::id());
     let label = format!("org.opencontainers.image.version={name}");
     let flags = ["--name", &reference, "--label", &label, "-o", archive];
@@ -52,8 +58,11 @@ fn architecture() -> &'static str {
 }
 
 /// kdrill itself, with the libraries that a program of the development profile needs.
-pub(crate) fn kdrill(shared: &Shared) -> String {
-    let folder = tempfile::tempdir().unwrap();
+///
+/// # Panics
+/// When it cannot be built or loaded.
+pub fn kdrill(shared: &Shared) -> String {
+    let folder = tempfile::tempdir().expect("a folder can be made");
     let (archive, program) = (folder.path().join("kdrill.tar"), tool("kdrill"));
     let listed = run(Command::new("ldd").arg(&program), "").exits(0).stdout;
     // NAME => PATH (ADDRESS), or for the loader PATH (ADDRESS).
@@ -73,6 +82,8 @@ pub(crate) fn kdrill(shared: &Shared) -> String {
         build.arg("--file").arg(format!("{path}:{path}:0755"));
     }
     run(&mut build, "").exits(0);
-    shared.klab(&["load", archive.to_str().unwrap()]).exits(0);
+    shared
+        .klab(&["load", archive.to_str().expect("a path in UTF-8")])
+        .exits(0);
     reference
 }
