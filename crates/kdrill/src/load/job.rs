@@ -10,7 +10,7 @@ mod pod;
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
     Api, ResourceExt as _,
@@ -186,11 +186,13 @@ impl JobOrder {
             .boxed();
         let mut last = "no pod was made".to_owned();
         let wait = async {
-            while let Ok(Some(pod)) = pods.try_next().await {
-                match stage_of(&pod) {
-                    PodStage::Runs(node) => return Ok((pod.name_any(), node)),
-                    PodStage::Failed(why) => return Err(why),
-                    PodStage::Waits(why) => last = why,
+            while let Some(update) = pods.next().await {
+                match update.map(|pod| (stage_of(&pod), pod.name_any())) {
+                    Ok((PodStage::Runs(node), pod)) => return Ok((pod, node)),
+                    Ok((PodStage::Failed(why), _)) => return Err(why),
+                    Ok((PodStage::Waits(why), _)) => last = why,
+                    // A server that is away now is watched again in a moment.
+                    Err(error) => last = error.to_string(),
                 }
             }
             Err("the watch on its pod ended".to_owned())
