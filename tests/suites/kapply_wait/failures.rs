@@ -64,7 +64,7 @@ fn a_container_that_takes_more_memory_than_it_may() {
         "web",
         &json!({
             "image": image,
-            "args": ["run", "replicas", "--config", "/dev/zero"],
+            "args": ["run", "replicas", "--report", "/", "--config", "/dev/zero"],
             "resources": {"limits": {"memory": "64Mi"}},
         }),
     );

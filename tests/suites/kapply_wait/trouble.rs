@@ -30,9 +30,7 @@ fn through(shared: &Shared) -> (Proxy, tempfile::NamedTempFile) {
 fn cut_connections_lose_nothing() {
     let place = Place::new("cut");
     let (proxy, kubeconfig) = through(&place.shared);
-    let mut slow = place.deployment("slow", &Value::Null);
-    // Not ready before the test says so, however slow the machine is.
-    slow["spec"]["minReadySeconds"] = 300.into();
+    let slow = place.deployment("slow", &Value::Null);
     let words = [
         "apply",
         "--kubeconfig",
@@ -45,16 +43,10 @@ fn cut_connections_lose_nothing() {
         "--timeout",
         "90s",
     ];
-    place.kubectl(
-        &[
-            "apply",
-            "--server-side",
-            "--field-manager=kapply",
-            "-f",
-            "-",
-        ],
-        &slow.to_string(),
-    );
+    // Not ready before the test says so, however slow the machine is.
+    let mut slower = slow.clone();
+    slower["spec"]["minReadySeconds"] = 300.into();
+    place.kubectl(&["create", "-f", "-"], &slower.to_string());
     let mut command = place.shared.kapply_command(&words);
     let input = list(&[slow]);
     let waiting = thread::spawn(move || e2e::run(&mut command, &input));
