@@ -28,7 +28,6 @@ use base::{Base, BaseImage};
 pub use cargo::{CargoError, annotations as cargo_annotations};
 pub use epoch::{Epoch, EpochError};
 pub use error::BuildError;
-pub(crate) use layer::header;
 pub(crate) use manifest::{index, manifest, name_of, named};
 pub use spec::{BaseSpec, ExtraFile, FileMode, ImageSpec};
 
@@ -254,7 +253,7 @@ mod tests {
 
     fn text(blob: &Blob) -> String {
         let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut blob.content.read(), &mut bytes).unwrap();
+        io::Read::read_to_end(&mut blob.content.read_from(0), &mut bytes).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -275,6 +274,7 @@ mod tests {
 
     /// Changes only when the layer's, an encoder's or a document's bytes do: every image that
     /// anyone builds then changes its digest too, which is worth a line in the release notes.
+    /// It last changed when gzip's encoder became zlib-rs, in pieces, with level 3 for 9.
     #[test]
     fn the_digest_of_a_fixed_input_is_fixed() {
         let directory = tempfile::tempdir().unwrap();
@@ -282,7 +282,7 @@ mod tests {
         let built = spec.build().unwrap();
         assert_eq!(
             built.digest().as_ref(),
-            "sha256:0c0fa11de395662055bec09426cac6220735fe4d55b7fb613b5ff7c79aad0285"
+            "sha256:53488a82f16efdd22eaf8bf58e88a773c5814b4119b78f0be8c623d932cdfe86"
         );
 
         let arm = directory.path().join("server-arm");
@@ -291,7 +291,7 @@ mod tests {
         spec.epoch = "1700000000".parse().unwrap();
         assert_eq!(
             spec.build().unwrap().digest().as_ref(),
-            "sha256:f00aa2359afd8081b866c7862ba5fa2eb7dc51c4470dc17fc5c3ba1841891b06"
+            "sha256:d041903db7c59ae734d3d1b5b8aa0be99150fa08f0bc6bfad2efa4ef96921813"
         );
     }
 
@@ -306,7 +306,7 @@ mod tests {
         });
         let fixed = [
             "c87ed567e8927e2cf1c748895a8d8d86a9967d51a9794537169b53b811aa9e0c",
-            "ee31a55b6343a80282d0232c29ae179591131893a8c37fc553c7e9ca15148bf5",
+            "b766d98db64fcd157857e9f97d927a564b9f73bcc3700ace1fe8e7da5d3b3555",
             "4527de894b092ae45287e15fa169782c71754ac0cb59e2c26398a300078b6458",
             "108c18158449ade57f6692ae0c44c11cb6a6c0ed1a13bc931e855a31802c0d31",
         ];

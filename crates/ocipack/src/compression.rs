@@ -1,28 +1,29 @@
 //! How layers are compressed: the formats of the image specification, each with one pinned encoder.
 
+mod gzip;
+
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::str::FromStr;
 
-use flate2::GzBuilder;
 use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
 use oci_spec::image::MediaType;
 use serde::Deserialize;
 
-/// RFC 1952: the operating system is unknown.
-const GZIP_OS_UNKNOWN: u8 = 255;
-const GZIP_LEVEL: u32 = 9;
-const ZSTD_LEVEL: u32 = 3;
-/// Above it the encoder's tables take more than 100 MB.
-const ZSTD_MAX_LEVEL: u32 = 19;
+use gzip::GzipEncoder;
 
-/// How a layer is written: `none`, `gzip[:0-9]` or `zstd[:1-19]`; the default is `gzip:9`.
+/// Higher levels take longer than the few hundredths that they save are worth.
+const GZIP_LEVEL: u8 = 3;
+const ZSTD_LEVEL: u8 = 3;
+/// Above it the encoder's tables take more than 100 MB.
+const ZSTD_MAX_LEVEL: u8 = 19;
+
+/// How a layer is written: `none`, `gzip[:0-9]` or `zstd[:1-19]`; the default is `gzip:3`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Compression {
     pub(crate) format: Format,
-    level: u32,
+    level: u8,
 }
 
 /// A compression that was refused.
@@ -89,15 +90,9 @@ impl Compression {
     pub(crate) fn encoder<W: Write>(self, out: W) -> io::Result<Encoder<W>> {
         Ok(match self.format {
             Format::Plain => Encoder::Plain(out),
-            // No file name, and mtime 0 whatever the epoch: gzip's header says nothing about the content.
-            Format::Gzip => Encoder::Gzip(
-                GzBuilder::new()
-                    .mtime(0)
-                    .operating_system(GZIP_OS_UNKNOWN)
-                    .write(out, flate2::Compression::new(self.level)),
-            ),
+            Format::Gzip => Encoder::Gzip(GzipEncoder::new(out, self.level)?),
             // One thread and no checksum: the frame depends on nothing but the bytes and the level.
-            Format::Zstd => Encoder::Zstd(zstd::Encoder::new(out, self.level.cast_signed())?),
+            Format::Zstd => Encoder::Zstd(zstd::Encoder::new(out, self.level.into())?),
         })
     }
 }
@@ -153,7 +148,7 @@ fn unknown(media_type: &MediaType) -> String {
 /// Compresses what is written to it.
 pub(crate) enum Encoder<W: Write> {
     Plain(W),
-    Gzip(GzEncoder<W>),
+    Gzip(GzipEncoder<W>),
     Zstd(zstd::Encoder<'static, W>),
 }
 
@@ -213,6 +208,22 @@ mod tests {
             decoder.read_to_end(&mut back).unwrap();
             assert!(back == data, "{name}");
         }
+    }
+
+    /// Of more than one piece, so that all that an encoder does is in it.
+    #[test]
+    fn the_bytes_of_long_content_are_fixed() {
+        let data: Vec<u8> = (0_u32..200_000)
+            .flat_map(|number| (number.wrapping_mul(2_654_435_761) >> 15).to_le_bytes())
+            .collect();
+        let digests = ["gzip:1", "gzip:3", "gzip:9"].map(|name| {
+            let digest = crate::digest::Blob::new(compressed(name, &data, data.len())).digest;
+            digest.digest()[..16].to_owned()
+        });
+        assert_eq!(
+            digests,
+            ["8805f8cd33c013ee", "71068794e40a6def", "8b38e615e1744f35"]
+        );
     }
 
     #[test]

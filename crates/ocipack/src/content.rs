@@ -3,9 +3,12 @@
 //! Layers are never in memory: whatever an image weighs, this is what keeps it on the disk.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+
+/// Bytes that are read at once: many beside what a system call costs.
+pub(crate) const PIECE: usize = 128 * 1024;
 
 /// Where a blob's bytes are.
 #[derive(Debug, Clone)]
@@ -42,8 +45,15 @@ impl Content {
         }
     }
 
-    pub(crate) fn read(&self) -> Box<dyn Read + Send> {
-        self.read_from(0)
+    /// Writes all of it and tells how much that was: less than its size where it became shorter.
+    pub(crate) fn write_to(&self, out: &mut impl Write) -> io::Result<u64> {
+        match self {
+            Self::Bytes(bytes) => {
+                out.write_all(bytes)?;
+                Ok(bytes.len() as u64)
+            }
+            Self::Section(section) => section.clone().write_to(out),
+        }
     }
 
     /// Fills `buffer` from `offset` on; fewer bytes only where the content ends.
@@ -89,6 +99,19 @@ impl Section {
             size: self.size - offset,
         }
     }
+
+    fn write_to(mut self, out: &mut impl Write) -> io::Result<u64> {
+        let mut buffer = vec![0; PIECE];
+        let mut written = 0;
+        loop {
+            let read = self.read(&mut buffer)?;
+            if read == 0 {
+                return Ok(written);
+            }
+            out.write_all(&buffer[..read])?;
+            written += read as u64;
+        }
+    }
 }
 
 impl Read for Section {
@@ -116,7 +139,7 @@ mod tests {
         let content = Content::Section(Section::new(Arc::new(file), 2, 5));
         for content in [content, Content::from(b"23456".to_vec())] {
             let mut all = String::new();
-            content.read().read_to_string(&mut all).unwrap();
+            content.read_from(0).read_to_string(&mut all).unwrap();
             assert_eq!((all.as_str(), content.size()), ("23456", 5));
             let mut buffer = [0; 4];
             assert_eq!(content.read_at(&mut buffer, 3).unwrap(), 2);

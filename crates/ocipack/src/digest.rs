@@ -1,13 +1,15 @@
 //! Content addresses: sha256 over bytes at hand and over bytes passing by, and the one JSON
 //! form that makes equal documents equal bytes.
 
+mod ahead;
+
 use std::io::{self, Read, Write};
 
 use oci_spec::image::Digest;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::content::Content;
+use crate::content::{Content, PIECE, Section};
 
 /// Content with its address.
 #[derive(Debug, Clone)]
@@ -91,15 +93,22 @@ fn finish(hasher: Sha256) -> Digest {
     Digest::try_from(text).expect("64 hexadecimal digits are a sha256 digest")
 }
 
-/// Bytes that are read at once.
-const PIECE: usize = 128 * 1024;
-
 /// The digest of all that is left to read.
 pub(crate) fn digest_of(reader: impl Read) -> io::Result<Digest> {
-    // In pieces that are large beside what a system call costs.
     let mut reader = io::BufReader::with_capacity(PIECE, Hashing::new(reader));
     io::copy(&mut reader, &mut io::sink())?;
     Ok(reader.into_inner().finish().0)
+}
+
+/// A section from which another thread is worth its start.
+const LARGE: u64 = 1024 * 1024;
+
+/// The digest of a part of a file.
+pub(crate) fn digest_of_section(section: Section) -> io::Result<Digest> {
+    if section.size < LARGE {
+        return digest_of(section);
+    }
+    ahead::hash(section).map(finish)
 }
 
 /// Where a blob lies in a layout (image-layout.md, "Blobs").
@@ -123,11 +132,28 @@ mod tests {
     }
 
     #[test]
+    fn a_large_file_has_the_digest_of_its_bytes() {
+        use std::sync::Arc;
+        let bytes: Vec<u8> = (0..3 * LARGE).map(|number| (number % 251) as u8).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let file = Arc::new(file);
+        for (start, size) in [(0, LARGE), (1, LARGE + 5), (7, 2 * LARGE), (0, 10)] {
+            let section = Section::new(Arc::clone(&file), start, size);
+            let part = &bytes[start as usize..(start + size) as usize];
+            assert_eq!(
+                digest_of_section(section).unwrap(),
+                Blob::new(part.to_vec()).digest
+            );
+        }
+    }
+
+    #[test]
     fn json_has_sorted_keys_at_every_depth_and_no_spaces() {
         let document = serde_json::json!({"b": [{"z": 1, "a": "x y"}], "a": null, "B": 0});
         let blob = Blob::json(&document).unwrap();
         let mut json = String::new();
-        blob.content.read().read_to_string(&mut json).unwrap();
+        blob.content.read_from(0).read_to_string(&mut json).unwrap();
         assert_eq!(json, r#"{"B":0,"a":null,"b":[{"a":"x y","z":1}]}"#);
     }
 }

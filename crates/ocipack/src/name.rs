@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use oci_spec::distribution::Reference;
+use crate::reference::grammar;
 
 /// A full `registry/repository:tag`, such as `docker.io/library/web:1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,20 +27,21 @@ impl FromStr for Name {
             name: text.to_owned(),
             problem,
         };
-        let reference = Reference::from_str(text)
+        let parts = grammar::parse(text)
             .map_err(|error| refuse(format!("{error}; expected [registry/]repository:tag")))?;
-        if reference.digest().is_some() {
+        if parts.digest.is_some() {
             return Err(refuse(
                 "a name has a tag, not a digest: the digest is what building yields".into(),
             ));
         }
-        match reference.tag() {
-            // The parser fills in a missing tag; a name that moves by itself is no name to deploy.
-            Some("latest") if !text.ends_with(":latest") => {
-                Err(refuse("has no tag; write repository:tag".into()))
-            }
-            _ => Ok(Self(reference.whole())),
-        }
+        let Some(tag) = parts.tag else {
+            // A name that moves by itself is no name to deploy.
+            return Err(refuse("has no tag; write repository:tag".into()));
+        };
+        Ok(Self(format!(
+            "{}/{}:{tag}",
+            parts.registry, parts.repository
+        )))
     }
 }
 

@@ -1,9 +1,10 @@
 //! What is asked of a registry: `[registry/]repository` with a tag, a digest or both.
 
+pub(crate) mod grammar;
+
 use std::fmt;
 use std::str::FromStr;
 
-use oci_spec::distribution;
 use oci_spec::image::Digest;
 
 /// A full reference, such as `ghcr.io/me/web:1` or `docker.io/library/web@sha256:…`.
@@ -74,26 +75,24 @@ impl FromStr for Reference {
             text: text.to_owned(),
             problem,
         };
-        let parsed = distribution::Reference::from_str(text)
+        let parts = grammar::parse(text)
             .map_err(|error| refuse(format!("{error}; expected [registry/]repository:tag")))?;
-        let digest = parsed.digest().map(|digest| {
+        let digest = parts.digest.map(|digest| {
             let sha256 = digest.starts_with("sha256:");
             let parsed = Digest::from_str(digest).ok().filter(|_| sha256);
             parsed.ok_or_else(|| refuse(format!("{digest} is not a sha256 digest")))
         });
         let digest = digest.transpose()?;
-        // The parser fills in a missing tag.
-        let tag = parsed.tag().map(str::to_owned);
-        let tag = tag.filter(|tag| tag != "latest" || text.contains(":latest"));
-        if tag.is_none() && digest.is_none() {
+        // A reference that says neither would move by itself.
+        if parts.tag.is_none() && digest.is_none() {
             return Err(refuse(
                 "has neither tag nor digest; write repository:tag or repository@sha256:…".into(),
             ));
         }
         Ok(Self {
-            registry: parsed.registry().to_owned(),
-            repository: parsed.repository().to_owned(),
-            tag,
+            registry: parts.registry.to_owned(),
+            repository: parts.repository,
+            tag: parts.tag.map(str::to_owned),
             digest,
         })
     }

@@ -50,7 +50,7 @@ impl Default for Options {
         Self {
             plain_http: false,
             jobs: 4,
-            chunk: 16 * 1024 * 1024,
+            chunk: 64 * 1024 * 1024,
             retries: 5,
             timeout: Duration::from_mins(1),
             mount_from: Vec::new(),

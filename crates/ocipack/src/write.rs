@@ -5,6 +5,7 @@
 
 mod archive;
 mod layout;
+mod tape;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,6 +16,7 @@ use oci_spec::image::{Descriptor, Digest, ImageManifest, MediaType};
 
 pub(crate) use archive::DOCKER_MANIFEST;
 pub(crate) use layout::LayoutWriter;
+pub(crate) use tape::Tape;
 
 use crate::build::{self, Built, Epoch};
 use crate::content::Content;

@@ -152,7 +152,7 @@ mod tests {
         // Fixed, so that a change of an encoder is noticed here too.
         assert_eq!(
             first,
-            "sha256:7bc86d310561387ffedae84be2a45bf08785c0206f876a95ab30e0e1d47df063"
+            "sha256:981f001f6ccb2c29f41064aacbd3ee127270496c0a9e973e23324e602ae24206"
         );
         fs::create_dir(path.join(".git")).unwrap();
         fs::write(path.join(".git/config"), "x").unwrap();

@@ -78,7 +78,7 @@ pub(crate) struct BuildArgs {
     /// A further file, with mode 0644 if none is given [repeatable]
     #[arg(long, value_name = "SRC:DEST[:MODE]", value_parser = parse_file)]
     file: Vec<ExtraFile>,
-    /// How the layer is compressed: none, gzip[:0-9] or zstd[:1-19] [default: gzip:9]
+    /// How the layer is compressed: none, gzip[:0-9] or zstd[:1-19] [default: gzip:3]
     #[arg(long, value_name = "FORMAT[:LEVEL]")]
     compression: Option<Compression>,
     /// The image below: a layout, an archive, or REPO@DIGEST in a registry

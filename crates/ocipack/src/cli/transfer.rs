@@ -62,7 +62,7 @@ struct Answer {
 #[derive(Args)]
 struct Upload {
     /// Bytes of one request, such as 16M; a larger blob is uploaded in several
-    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_size)]
     chunk_size: u64,
     /// A repository of the same registry to take missing blobs over from [repeatable]
     #[arg(long, value_name = "REPOSITORY")]

@@ -1,13 +1,16 @@
 //! Where an image comes from: documents and blobs by descriptor.
 
 use std::fs::File;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use oci_spec::image::Descriptor;
 
 use super::{BTreeMap, Location, Platform, Registry, Repository, TransferError, graph, is_index};
 use crate::content::{Content, Section};
-use crate::digest::{Blob, digest_of};
+use crate::digest::{Blob, digest_of_section};
 use crate::graph::{Graph, Walk};
 use crate::read::{ReadError, Source};
 use crate::reference::Reference;
@@ -127,21 +130,26 @@ impl<'a> Origin<'a> {
         let Place::Local(source) = &self.place else {
             return Ok(());
         };
-        for descriptor in &graph.blobs {
-            let found = digest_of(source.section(descriptor)?);
-            let problem = match found {
-                Ok(found) if found == *descriptor.digest() => continue,
-                Ok(found) => format!("has the content of {found}"),
-                Err(error) => error.to_string(),
-            };
-            let problem = format!("blob {} {problem}", descriptor.digest());
-            return Err(ReadError::Damaged {
-                path: source.path.clone(),
-                problem,
+        // One after the other leaves all processors but one idle.
+        let next = AtomicUsize::new(0);
+        let check_next = || -> Result<(), TransferError> {
+            while let Some(descriptor) = graph.blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                check_blob(source, descriptor)?;
             }
-            .into());
-        }
-        Ok(())
+            Ok(())
+        };
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let others = processors.min(graph.blobs.len()).saturating_sub(1);
+        thread::scope(|scope| {
+            let others: Vec<_> = (0..others).map(|_| scope.spawn(check_next)).collect();
+            let mut checked = check_next();
+            for other in others {
+                // A panic goes on here.
+                let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+                checked = checked.and(other);
+            }
+            checked
+        })
     }
 
     /// The repository that it comes from, for mounting in another of the same registry.
@@ -192,6 +200,18 @@ impl<'a> Origin<'a> {
     pub(super) fn is_remote(&self) -> bool {
         matches!(self.place, Place::Remote { .. })
     }
+}
+
+/// Compares a blob's bytes with its digest.
+fn check_blob(source: &Source, descriptor: &Descriptor) -> Result<(), TransferError> {
+    let problem = match digest_of_section(source.section(descriptor)?) {
+        Ok(found) if found == *descriptor.digest() => return Ok(()),
+        Ok(found) => format!("has the content of {found}"),
+        Err(error) => error.to_string(),
+    };
+    let problem = format!("blob {} {problem}", descriptor.digest());
+    let path = source.path.clone();
+    Err(ReadError::Damaged { path, problem }.into())
 }
 
 /// Sizes of a graph's blobs, for telling how much there is to do.

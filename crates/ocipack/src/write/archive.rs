@@ -8,14 +8,14 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{DockerImage, Layout, OCI_LAYOUT, OUTPUT_MODE, WriteError, parent, persist, temporary};
-use crate::build::header;
+use super::{
+    DockerImage, Layout, OCI_LAYOUT, OUTPUT_MODE, Tape, WriteError, parent, persist, temporary,
+};
 use crate::content::Content;
-use crate::digest::{Blob, Hashing, blob_path};
+use crate::digest::{Blob, blob_path};
 use crate::read::Source;
 
 pub(crate) const DOCKER_MANIFEST: &str = "manifest.json";
-const DIRECTORY_MODE: u32 = 0o755;
 
 pub(super) fn write(layout: &Layout, file: &Path) -> Result<(), WriteError> {
     check_target(file)?;
@@ -40,22 +40,14 @@ pub(super) fn pack(layout: &Layout, file: &mut File) -> io::Result<()> {
     members.insert("index.json".into(), layout.index()?.content);
     members.insert("oci-layout".into(), OCI_LAYOUT.as_bytes().to_vec().into());
 
-    let mut tar = tar::Builder::new(BufWriter::new(file));
+    let mut tape = Tape::new(BufWriter::new(file), layout.epoch);
     for directory in ["blobs/", "blobs/sha256/"] {
-        let header = header(directory, DIRECTORY_MODE, None, layout.epoch)?;
-        tar.append(&header, io::empty())?;
+        tape.directory(directory)?;
     }
     for (path, content) in members {
-        let header = header(&path, OUTPUT_MODE, Some(content.size()), layout.epoch)?;
-        let mut read = Hashing::new(content.read());
-        tar.append(&header, &mut read)?;
-        if read.count != content.size() {
-            return Err(io::Error::other(format!(
-                "{path} became shorter while it was read"
-            )));
-        }
+        tape.file(&path, OUTPUT_MODE, &content)?;
     }
-    tar.into_inner()?.flush()
+    tape.finish()?.flush()
 }
 
 /// What `docker load` reads where it does not know layouts: one platform's configuration and layers.

@@ -1,5 +1,9 @@
 //! The layout directory: blobs first, then index.json by rename, which is the moment the new
 //! image replaces the old, then the old blobs go.
+//!
+//! Blobs are made sure of on the disk together, before that rename: a journal is then committed
+//! once for all of them. One that a crash left without its bytes is written anew, for it does not
+//! have its digest.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -9,9 +13,9 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::{Digest, ImageIndex};
 use tempfile::NamedTempFile;
 
-use super::{Layout, OCI_LAYOUT, TEMPORARY_PREFIX, WriteError, persist, temporary};
+use super::{Layout, OCI_LAYOUT, TEMPORARY_PREFIX, WriteError, temporary};
 use crate::content::{Content, Section};
-use crate::digest::{Blob, digest_of};
+use crate::digest::{Blob, digest_of_section};
 
 /// Writes a layout, its index.json last. What a killed run left is taken over.
 pub(crate) struct LayoutWriter {
@@ -30,11 +34,8 @@ impl LayoutWriter {
         let prepare = || {
             fs::create_dir_all(directory)?;
             // First of all, so that a directory that a killed run left is known as ours.
-            write_file(
-                directory,
-                "oci-layout",
-                &OCI_LAYOUT.as_bytes().to_vec().into(),
-            )?;
+            let version = OCI_LAYOUT.as_bytes().to_vec().into();
+            write_file(directory, &version)?.persist(directory.join("oci-layout"))?;
             fs::create_dir_all(&writer.blobs)
         };
         prepare().map_err(|source| WriteError::io(directory, source))?;
@@ -43,8 +44,8 @@ impl LayoutWriter {
 
     /// The blob, if it is there with every byte as it should be.
     pub(crate) fn find(&self, digest: &Digest, size: u64) -> Option<Section> {
-        let section = Section::whole(File::open(self.blobs.join(digest.digest())).ok()?).ok()?;
-        let found = (section.size == size).then(|| digest_of(section.clone()))?;
+        let section = Section::whole(File::open(self.path(digest)).ok()?).ok()?;
+        let found = (section.size == size).then(|| digest_of_section(section.clone()))?;
         found.is_ok_and(|found| found == *digest).then_some(section)
     }
 
@@ -52,8 +53,16 @@ impl LayoutWriter {
         if self.find(&blob.digest, blob.size()).is_some() {
             return Ok(());
         }
-        write_file(&self.blobs, blob.digest.digest(), &blob.content)
-            .map_err(|source| WriteError::io(&self.directory, source))
+        let write = || {
+            let file = write_file(&self.blobs, &blob.content)?;
+            file.persist(self.path(&blob.digest))?;
+            Ok(())
+        };
+        write().map_err(|source| WriteError::io(&self.directory, source))
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.blobs.join(digest.digest())
     }
 
     /// A file for a blob whose bytes are still to come.
@@ -64,15 +73,21 @@ impl LayoutWriter {
     /// Keeps such a file as the blob that it has become.
     pub(crate) fn keep(&self, file: NamedTempFile, digest: &Digest) -> io::Result<Section> {
         let section = Section::whole(file.reopen()?)?;
-        persist(file, &self.blobs.join(digest.digest()))?;
+        file.persist(self.path(digest))?;
         Ok(section)
     }
 
     /// Makes the layout one of this image, whose blobs are all there.
     pub(crate) fn finish(self, layout: &Layout) -> Result<(), WriteError> {
         let finish = || {
+            let index = write_file(&self.directory, &layout.index()?.content)?;
+            index.as_file().sync_all()?;
+            for blob in layout.blobs.0.values() {
+                sync(&self.path(&blob.digest))?;
+            }
+            sync(&self.directory.join("oci-layout"))?;
             sync(&self.blobs)?;
-            write_file(&self.directory, "index.json", &layout.index()?.content)?;
+            index.persist(self.directory.join("index.json"))?;
             sync(&self.directory)?;
 
             remove_entries(&self.directory, is_temporary)?;
@@ -132,14 +147,15 @@ fn check_target(directory: &Path) -> Result<(), WriteError> {
     }
 }
 
-fn write_file(directory: &Path, name: &str, content: &Content) -> io::Result<()> {
+/// A complete file that has no name of its own yet.
+fn write_file(directory: &Path, content: &Content) -> io::Result<NamedTempFile> {
     let mut file = temporary(directory)?;
-    io::copy(&mut content.read(), file.as_file_mut())?;
-    persist(file, &directory.join(name))
+    content.write_to(file.as_file_mut())?;
+    Ok(file)
 }
 
-fn sync(directory: &Path) -> io::Result<()> {
-    fs::File::open(directory)?.sync_all()
+fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 fn remove_entries(directory: &Path, remove: impl Fn(&OsStr) -> bool) -> io::Result<()> {
