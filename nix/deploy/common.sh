@@ -39,6 +39,7 @@ parse() {
       client+=("$1" "$2")
       shift
       ;;
+    -n?*) client+=(--namespace "${1#-n}") ;;
     --context=* | --kubeconfig=* | --namespace=* | --as=*) client+=("$1") ;;
     --registry)
       [ $# -gt 1 ] || wrong "$1 needs a value, such as ghcr.io/me"
@@ -74,6 +75,14 @@ parse() {
   registry=${registry%/}
 }
 
+# A set is known by its namespace, too: without -n it is the one that the context names.
+take_namespace() {
+  local namespace
+  [ -z "$(given --namespace -n)" ] || return 0
+  namespace=$(kubectl "${client[@]}" config view --minify -o jsonpath='{.contexts[0].context.namespace}' 2>/dev/null) || return 0
+  [ -z "$namespace" ] || client+=(--namespace "$namespace")
+}
+
 # The value of one of `client`'s flags, by its names.
 given() {
   local previous="" word name
@@ -91,6 +100,7 @@ given() {
 image_flags=()
 pin_images() {
   local placeholder repository tag archive layout digest
+  [ -n "$IMAGES" ] || return 0
   while IFS=$'\t' read -r placeholder repository tag archive layout digest; do
     if [ -n "$registry" ]; then
       image_flags+=(--image "$placeholder=$registry/${repository##*/}@$(cat "$digest")")
@@ -104,6 +114,7 @@ pin_images() {
 # REPOSITORY@DIGEST of each.
 push_images() {
   local placeholder repository tag archive layout digest pushed target references one
+  [ -n "$IMAGES" ] || return 0
   while IFS=$'\t' read -r placeholder repository tag archive layout digest; do
     target=$registry/${repository##*/}
     references=()

@@ -30,7 +30,7 @@ run_deploy() {
   target=("${image_flags[@]}" "${client[@]}" --applyset "$SET" --prune)
   if [ -n "$create_namespace" ]; then
     namespace=$(given --namespace -n)
-    [ -n "$namespace" ] || wrong "--create-namespace needs -n NAME"
+    [ -n "$namespace" ] || wrong "--create-namespace needs -n NAME, or a context that names one"
     apply=(kapply apply -f - -f "$MANIFESTS" "${target[@]}")
   else
     apply=(kapply apply -f "$MANIFESTS" "${target[@]}")
@@ -40,16 +40,21 @@ run_deploy() {
   said=$(namespace_object "$namespace" | "${apply[@]}" --dry-run "${rest[@]}" 2>&1) || code=$?
   if [ $code -ne 0 ]; then
     printf '%s\n' "$said" >&2
+    if [ -z "$create_namespace" ] && [[ $said = *'(`kubectl create namespace '* ]]; then
+      say "--create-namespace makes the namespace"
+    fi
     say "nothing was pushed, loaded or changed"
     exit $code
   fi
-  [ -n "$registry" ] || find_loader
+  [ -z "$IMAGES" ] || [ -n "$registry" ] || find_loader
   if [ -n "$dry_run" ]; then
     printf '%s\n' "$said"
     exit 0
   fi
 
-  if [ -n "$registry" ]; then
+  if [ -z "$IMAGES" ]; then
+    say "there are no images to bring"
+  elif [ -n "$registry" ]; then
     say "pushing to $registry"
     push_images >&2
   else

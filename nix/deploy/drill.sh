@@ -9,6 +9,9 @@ Usage: drill [OPTION…] [DRILL…] [OPTION OF kdrill run…]
   -n, --namespace NAME    where it was deployed to [default: the context's namespace]
   --report DIR            where timeline.json and report.html go [default: drill-report]
 
+The Deployment and the Service are those of the manifests, where there is one of each. Drills with
+load take only answers like hostname-server's, which name the replica; \`replicas\` sends none.
+
 On a klab cluster nodes are added, cut and started, and the load comes from inside the cluster.
 Elsewhere kdrill is told how with --load-via, --node-down and --node-up; see kdrill run --help.
 
@@ -16,6 +19,12 @@ Examples:
   nix run .#drill -- -n hello
   nix run .#drill -- -n hello replicas balance --report out
 END
+}
+
+# What the manifests have one of is what drills are about.
+the_only() {
+  kapply render -f "$MANIFESTS" -o json |
+    jq -r --arg kind "$1" '[.items[] | select(.kind == $kind) | .metadata.name] | select(length == 1)[0]'
 }
 
 run_drill() {
@@ -30,5 +39,11 @@ run_drill() {
   fi
   case ${rest[0]:--} in -*) rest=("${drills[@]}" "${rest[@]}") ;; esac
   case " ${rest[*]} " in *' --report'[=\ ]*) ;; *) flags+=(--report drill-report) ;; esac
+  local kind name
+  for kind in Deployment Service; do
+    case " ${rest[*]} " in *" --${kind,,}"[=\ ]*) continue ;; esac
+    name=$(the_only $kind)
+    [ -z "$name" ] || flags+=("--${kind,,}" "$name")
+  done
   exec kdrill run "${rest[@]}" "${client[@]}" "${flags[@]}"
 }

@@ -11,6 +11,7 @@ usage() {
 }
 
 parse "$@"
+[ "$COMMAND" = publish ] || take_namespace
 case $COMMAND in
 deploy) run_deploy ;;
 diff) run_diff ;;

@@ -19,19 +19,39 @@
   # The folder with the manifests.
   manifests,
   # What mkImage made, by the name that the manifests give it in `image:`.
-  images,
+  images ? { },
 }:
 let
+  # It becomes the name of an object of Kubernetes.
+  set =
+    if builtins.match "[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?" name == null then
+      throw "mkDeploy: the set cannot be called \"${name}\": give a name of lower case letters, digits, - and ."
+    else
+      name;
+
+  folder =
+    if
+      builtins.isPath manifests
+      || manifests ? outPath
+      || (builtins.isString manifests && lib.hasPrefix builtins.storeDir manifests)
+    then
+      import ./in-store.nix manifests
+    else
+      throw "mkDeploy: `manifests` of ${name} is neither a path, such as ./manifests, nor a package";
+
   line =
     placeholder: image:
-    lib.concatStringsSep "\t" [
-      placeholder
-      image.imageName
-      image.imageTag
-      "${image}"
-      "${image.layout}"
-      "${image.digest}"
-    ];
+    if !(image ? imageTag && image ? layout) then
+      throw "mkDeploy: `images.${placeholder}` of ${name} is no image: make it with mkImage"
+    else
+      lib.concatStringsSep "\t" [
+        placeholder
+        image.imageName
+        image.imageTag
+        "${image}"
+        "${image.layout}"
+        "${image.digest}"
+      ];
 
   command =
     program: description:
@@ -49,8 +69,8 @@ let
       ];
       runtimeEnv = {
         COMMAND = program;
-        SET = name;
-        MANIFESTS = "${manifests}";
+        SET = set;
+        MANIFESTS = "${folder}";
         IMAGES = lib.concatStringsSep "\n" (lib.mapAttrsToList line images);
       };
       text = lib.concatMapStringsSep "\n" builtins.readFile [

@@ -21,7 +21,11 @@ in
   program ? null,
   # Or the program for each platform, such as { "linux/arm64" = "${package}/bin/web"; }.
   programs ? {
-    ${platform} = lib.getExe program;
+    ${platform} =
+      if program == null then
+        throw "mkImage: ${name} has no program: give a package as `program`, or `programs` by platform"
+      else
+        lib.getExe program;
   },
   # Whatever else `ocipack build --help` lists, by its flag's name: a value, a list of values, or
   # pairs such as label = { "org.opencontainers.image.title" = "web"; }.
@@ -39,7 +43,14 @@ let
     lib.concatLists (lib.mapAttrsToList flag (settings // { binary = programs; }))
   );
 
-  baseName = baseNameOf name;
+  # As a registry takes it. The tag is the content's.
+  baseName =
+    if
+      builtins.match "[a-z0-9.:_-]+(/[a-z0-9._-]+)*" name == null || lib.hasInfix ":" (baseNameOf name)
+    then
+      throw "mkImage: \"${name}\" is no name of a repository, such as ghcr.io/me/web: it has lower case letters, digits and . _ - /, and no tag"
+    else
+      baseNameOf name;
 
   # Time stamps are the same whenever it was committed; stdenv would say 1980.
   pack = arguments: ''

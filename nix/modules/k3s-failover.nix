@@ -82,8 +82,14 @@ in
     };
   };
 
-  config = lib.mkIf (cfg.enable && k3s.enable) {
+  config = lib.mkIf cfg.enable {
     assertions = [
+      {
+        assertion = k3s.enable;
+        message = ''
+          services.k3s-failover.enable needs services.k3s.enable on this machine: it sets flags of k3s, and without it does nothing.
+        '';
+      }
       {
         assertion = cfg.gracePeriod >= cfg.leaseDuration;
         message = ''
@@ -98,21 +104,23 @@ in
       }
     ];
 
-    services.k3s = lib.mkMerge [
-      {
-        extraKubeletConfig = {
-          nodeLeaseDurationSeconds = cfg.leaseDuration;
-          nodeStatusUpdateFrequency = seconds cfg.statusFrequency;
-        };
-      }
-      (lib.mkIf (k3s.role == "server") {
-        extraFlags = [
-          "--kube-controller-manager-arg=node-monitor-grace-period=${seconds cfg.gracePeriod}"
-          "--kube-controller-manager-arg=node-monitor-period=${seconds cfg.monitorPeriod}"
-          "--kube-apiserver-arg=default-not-ready-toleration-seconds=${toString cfg.tolerationSeconds}"
-          "--kube-apiserver-arg=default-unreachable-toleration-seconds=${toString cfg.tolerationSeconds}"
-        ];
-      })
-    ];
+    services.k3s = lib.mkIf k3s.enable (
+      lib.mkMerge [
+        {
+          extraKubeletConfig = {
+            nodeLeaseDurationSeconds = cfg.leaseDuration;
+            nodeStatusUpdateFrequency = seconds cfg.statusFrequency;
+          };
+        }
+        (lib.mkIf (k3s.role == "server") {
+          extraFlags = [
+            "--kube-controller-manager-arg=node-monitor-grace-period=${seconds cfg.gracePeriod}"
+            "--kube-controller-manager-arg=node-monitor-period=${seconds cfg.monitorPeriod}"
+            "--kube-apiserver-arg=default-not-ready-toleration-seconds=${toString cfg.tolerationSeconds}"
+            "--kube-apiserver-arg=default-unreachable-toleration-seconds=${toString cfg.tolerationSeconds}"
+          ];
+        })
+      ]
+    );
   };
 }

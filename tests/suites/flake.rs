@@ -238,16 +238,18 @@ fn nodes_that_cannot_be_reached_and_wrong_usage_are_refused() {
     let words = ["create", "namespace", &place.namespace];
     place.shared.kubectl(&words, "").exits(0);
 
-    // A kubeconfig of no cluster that klab knows.
+    // A kubeconfig of no cluster that klab knows, whose context has a name and a namespace of its own.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kubeconfig");
-    fs::copy(&place.kubeconfig, &file).unwrap();
-    let file = file.display().to_string();
-    let words = ["--kubeconfig", &file, "-n", &place.namespace];
-    let ran = run(
-        nix_run("deploy", &words).env("KLAB_STATE", folder.path()),
-        "",
-    );
+    let mut config: Value = serde_json::from_slice(&fs::read(&place.kubeconfig).unwrap()).unwrap();
+    config["contexts"][0]["name"] = json!("another name");
+    config["contexts"][0]["context"]["namespace"] = json!(place.namespace);
+    config["current-context"] = json!("");
+    fs::write(&file, config.to_string()).unwrap();
+    let words = ["--context", "another name"];
+    let mut deploy = nix_run("deploy", &words);
+    deploy.env("KUBECONFIG", &file);
+    let ran = run(deploy.env("KLAB_STATE", folder.path()), "");
     ran.fails_naming(
         5,
         &[

@@ -93,7 +93,7 @@ let
   agents = map (number: "agent${toString number}") (lib.range 1 cfg.agents);
 
   flags =
-    map (path: "--filename=${path}") cfg.manifests
+    map (path: "--filename=${import ../../lib/in-store.nix path}") cfg.manifests
     ++ lib.mapAttrsToList (name: ref: "--image=${name}=${ref}") cfg.setImages;
 
   indented = builtins.replaceStrings [ "\n" ] [ "\n    " ];

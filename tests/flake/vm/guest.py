@@ -51,6 +51,8 @@ class Unit:
         self.result = "success"
         self.process: subprocess.Popen[bytes] | None = None
         self.stopping = threading.Event()
+        # Of systemd-run: no configuration knows it, so none takes it away.
+        self.transient = False
 
     @property
     def log(self) -> Path:
@@ -226,7 +228,7 @@ class Machine:
             wanted["k3s"] = K3s("k3s", {"role": description["k3s"]["role"]}, self)
         if description["registry"]["enable"]:
             wanted["docker-registry"] = self.registry(description["registry"])
-        for name in [name for name in self.units if name not in wanted]:
+        for name in [name for name, unit in self.units.items() if name not in wanted and not unit.transient]:
             self.units.pop(name).stop()
         failed = False
         for name, unit in wanted.items():
@@ -332,6 +334,7 @@ class Machine:
         if name in self.units and self.units[name].active_state() == "active":
             return 1, f"Unit {name}.service was already loaded.\n"
         self.units[name] = Unit(name, settings, self)
+        self.units[name].transient = True
         return self.units[name].start(), f"Running as unit: {name}.service\n"
 
     def journal(self, words: list[str]) -> Answer:
