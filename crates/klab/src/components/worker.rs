@@ -85,6 +85,8 @@ disabled_plugins = [
   "io.containerd.tracing.processor.v1.otlp",
   "io.containerd.internal.v1.tracing",
 ]
+# One that could not load it, as where no inotify instance was free, ends and is started again.
+required_plugins = ["io.containerd.grpc.v1.cri"]
 
 [grpc]
 address = "{CONTAINERD_SOCKET}"
