@@ -31,27 +31,39 @@ const NAMING: [&str; 18] = [
     "webhook",
 ];
 
+/// A value that must not stand in a text.
+pub(super) struct Sought {
+    pub(super) number: usize,
+    pub(super) forms: Vec<String>,
+    /// Whether its pieces say nothing, and only the whole is to be hidden.
+    pub(super) whole: bool,
+}
+
 /// The text with a placeholder wherever one of the values stands, whole in any
 /// of its forms or in pieces. A short value only counts where it stands alone.
-pub(super) fn scrub(text: &str, values: &[(usize, Vec<String>)]) -> String {
+pub(super) fn scrub(text: &str, values: &[Sought]) -> String {
     if values.is_empty() {
         return text.to_owned();
     }
     let mut marks = vec![0; text.len()];
-    let mut forms: Vec<(&str, usize)> = values
+    let mut forms: Vec<(&str, &Sought)> = values
         .iter()
-        .flat_map(|(number, forms)| forms.iter().map(|form| (form.as_str(), *number)))
+        .flat_map(|value| value.forms.iter().map(move |form| (form.as_str(), value)))
         .collect();
     // Longest first: a short value may be a part of a longer one.
     forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.len()));
-    for (form, number) in &forms {
+    for (form, value) in &forms {
         for (at, _) in text.match_indices(form) {
             if form.len() >= TELLING || stands_alone(text, at, form) {
-                mark(&mut marks[at..at + form.len()], *number);
+                mark(&mut marks[at..at + form.len()], value.number);
             }
         }
     }
-    mark_pieces(text, &forms, &mut marks);
+    let in_pieces = forms.into_iter().filter(|(_, value)| !value.whole);
+    let in_pieces: Vec<_> = in_pieces
+        .map(|(form, value)| (form, value.number))
+        .collect();
+    mark_pieces(text, &in_pieces, &mut marks);
     placed(text, &marks)
 }
 
@@ -151,6 +163,22 @@ pub(super) fn mask_quoted(object: &Object, message: &str) -> String {
     masked + rest
 }
 
+/// What is wrong with the JSON in a Secret is said with the character at which it shows.
+pub(super) fn mask_characters(message: &str) -> String {
+    const BEFORE: &str = "invalid character '";
+    let mut parts = message.split(BEFORE);
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // The quoted character may be a quote itself, behind a backslash.
+        let mut ends = part.match_indices('\'').map(|(at, _)| at);
+        let end = ends.find(|at| *at > 0 && &part[..*at] != "\\");
+        masked.push_str(BEFORE);
+        masked.push('*');
+        masked.push_str(end.map_or("'", |at| &part[at..]));
+    }
+    masked
+}
+
 /// A denial of admission without the reason that a webhook or policy gave
 /// (the API server's own words stand before it).
 pub(super) fn denial(message: &str) -> Option<&str> {
@@ -183,7 +211,11 @@ mod tests {
         let values: Vec<_> = values
             .iter()
             .enumerate()
-            .map(|(index, value)| (index + 1, super::super::forms::forms(value.as_bytes(), &[])))
+            .map(|(index, value)| Sought {
+                number: index + 1,
+                forms: super::super::forms::forms(value.as_bytes(), &[]),
+                whole: false,
+            })
             .collect();
         scrub(text, &values)
     }

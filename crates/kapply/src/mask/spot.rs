@@ -19,6 +19,9 @@ pub(super) struct Spot {
     pub(super) pointer: String,
     /// Whether the value is base64 of what it means.
     encoded: bool,
+    /// Whether it is a copy of an object that hides nothing: its words are in the
+    /// object for everybody to read, and only the copy as such is left out.
+    pub(super) is_public: bool,
 }
 
 impl Spot {
@@ -53,12 +56,17 @@ pub(super) fn is_secret(object: &Value) -> bool {
 /// All hidden values of an object that are there.
 pub(super) fn spots(object: &Value, rules: &[MaskRule]) -> Vec<Spot> {
     let mut spots = Vec::new();
+    let api_version = object["apiVersion"].as_str().unwrap_or_default();
+    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    let applies = |rule: &&MaskRule| object["kind"] == rule.kind.as_str() && group == rule.group;
+    let is_public = !is_secret(object) && !rules.iter().any(|rule| applies(&rule));
     for key in COPIES {
         let pointer = format!("/metadata/annotations/{}", escape(key));
         if object.pointer(&pointer).is_some() {
             spots.push(Spot {
                 pointer,
                 encoded: false,
+                is_public,
             });
         }
     }
@@ -66,12 +74,8 @@ pub(super) fn spots(object: &Value, rules: &[MaskRule]) -> Vec<Spot> {
         members(object, "/data", true, &mut spots);
         members(object, "/stringData", false, &mut spots);
     }
-    let api_version = object["apiVersion"].as_str().unwrap_or_default();
-    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-    for rule in rules {
-        if object["kind"] == rule.kind.as_str() && group == rule.group {
-            follow(object, &rule.path, "", &mut spots);
-        }
+    for rule in rules.iter().filter(applies) {
+        follow(object, &rule.path, "", &mut spots);
     }
     spots
 }
@@ -83,10 +87,12 @@ fn members(object: &Value, pointer: &str, encoded: bool, spots: &mut Vec<Spot>) 
         Some(Value::Object(map)) => spots.extend(map.keys().map(|key| Spot {
             pointer: format!("{pointer}/{}", escape(key)),
             encoded,
+            is_public: false,
         })),
         Some(_) => spots.push(Spot {
             pointer: pointer.to_owned(),
             encoded,
+            is_public: false,
         }),
     }
 }
