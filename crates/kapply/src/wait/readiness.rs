@@ -155,7 +155,10 @@ fn job(object: &Value) -> Status {
         return Status::ready("complete");
     }
     if object.pointer("/spec/suspend").and_then(Value::as_bool) == Some(true) {
-        return Status::ready("suspended");
+        return match condition(object, "Suspended") {
+            Some(condition) if condition.is("True") => Status::ready("suspended"),
+            _ => Status::pending("its controller has not suspended it yet"),
+        };
     }
     let wanted = number(object, "/spec/completions").unwrap_or(1);
     let done = number(object, "/status/succeeded").unwrap_or(0);
@@ -342,6 +345,12 @@ mod tests {
         let job = |condition| with_condition("batch/v1", "Job", condition, "True");
         assert_eq!(state(&job("Complete")), State::Ready);
         assert_eq!(state(&job("Failed")), State::Failed);
+        let mut suspended = job("Suspended");
+        assert_eq!(state(&suspended), State::Pending, "it goes on");
+        suspended["spec"] = json!({"suspend": true});
+        assert_eq!(state(&suspended), State::Ready);
+        suspended["status"]["conditions"][0]["status"] = json!("False");
+        assert_eq!(state(&suspended), State::Pending, "it still runs");
         assert_eq!(
             state(&json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"active": 1}})),
             State::Pending

@@ -80,12 +80,10 @@ pub(super) fn stateful_set(object: &Value) -> Status {
     }
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
-    if let Some(pending) = too_few_or_many(
-        wanted,
-        count("replicas"),
-        count("readyReplicas"),
-        count("availableReplicas"),
-    ) {
+    let ready = count("readyReplicas");
+    // Servers that do not count these leave it out instead of writing 0.
+    let available = number(object, "/status/availableReplicas").unwrap_or(ready);
+    if let Some(pending) = too_few_or_many(wanted, count("replicas"), ready, available) {
         return pending;
     }
     let partition = number(object, "/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0);
@@ -106,7 +104,8 @@ pub(super) fn stateful_set(object: &Value) -> Status {
             .pointer(&format!("/status/{field}"))
             .and_then(Value::as_str)
     };
-    if revision("currentRevision") != revision("updateRevision") {
+    let current = number(object, "/status/currentReplicas").unwrap_or(wanted);
+    if revision("currentRevision") != revision("updateRevision") || current < wanted {
         return Status::pending(format!(
             "{} of {wanted} replicas updated",
             count("updatedReplicas")
@@ -121,7 +120,9 @@ pub(super) fn daemon_set(object: &Value) -> Status {
         return unseen;
     }
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
-    let wanted = count("desiredNumberScheduled");
+    let Some(wanted) = number(object, "/status/desiredNumberScheduled") else {
+        return Status::pending("its controller has not counted its nodes yet");
+    };
     if object
         .pointer("/spec/updateStrategy/type")
         .and_then(Value::as_str)
@@ -146,6 +147,10 @@ pub(super) fn daemon_set(object: &Value) -> Status {
 pub(super) fn replica_set(object: &Value) -> Status {
     if let Some(unseen) = unseen(object) {
         return unseen;
+    }
+    let failure = condition(object, "ReplicaFailure");
+    if let Some(failure) = failure.filter(|failure| failure.is("True")) {
+        return Status::pending(format!("not all replicas: {}", failure.text()));
     }
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
@@ -258,6 +263,25 @@ mod tests {
         assert_eq!(readiness(&set(2, 1)).state, State::Ready);
         assert_eq!(readiness(&set(1, 1)).state, State::Pending);
         assert_eq!(readiness(&set(0, 3)).state, State::Pending);
+        let mut mixed = set(0, 3);
+        mixed["status"]["updateRevision"] = json!("a");
+        assert_eq!(readiness(&mixed).state, State::Ready);
+        mixed["status"]["currentReplicas"] = json!(2);
+        assert_eq!(readiness(&mixed).state, State::Pending);
+        let mut uncounted = set(2, 1);
+        let status = uncounted["status"].as_object_mut().unwrap();
+        status.shift_remove("availableReplicas");
+        assert_eq!(readiness(&uncounted).state, State::Ready);
+    }
+
+    #[test]
+    fn a_replica_set_has_all_replicas_and_no_failure() {
+        let mut set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "spec": {"replicas": 2}, "status": {
+            "observedGeneration": 1, "replicas": 2, "readyReplicas": 2, "availableReplicas": 2, "fullyLabeledReplicas": 2}});
+        assert_eq!(readiness(&set).state, State::Ready);
+        set["status"]["conditions"] =
+            json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}]);
+        assert_eq!(readiness(&set).message, "not all replicas: FailedCreate");
     }
 
     #[test]
@@ -269,5 +293,8 @@ mod tests {
         };
         assert_eq!(readiness(&set(2)).state, State::Ready);
         assert_eq!(readiness(&set(1)).message, "1 of 2 pods ready");
+        let mut uncounted = set(2);
+        uncounted["status"] = json!({"observedGeneration": 1});
+        assert_eq!(readiness(&uncounted).state, State::Pending);
     }
 }
