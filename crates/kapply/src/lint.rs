@@ -10,6 +10,7 @@ mod pods;
 mod ports;
 mod routes;
 mod selectors;
+mod sets;
 
 use self::pods::Pods;
 use crate::{problem::Problem, resolve::Target};
@@ -25,6 +26,7 @@ pub fn lint(targets: &[Target]) -> Vec<Problem> {
             found.extend(selectors::others(target, &pods));
             found.extend(ports::probes(target));
             found.extend(ports::service(target, &pods));
+            found.extend(sets::membership(target));
             found
         })
         .collect();
@@ -99,6 +101,17 @@ spec:
     fn with_web(text: &str) -> Vec<String> {
         // Line 15 is the text's first.
         said(&format!("{WEB}{text}"))
+    }
+
+    #[test]
+    fn a_copied_label_of_a_set_is_worth_a_word() {
+        let text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    applyset.kubernetes.io/part-of: x\n";
+        let said = said(text);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].starts_with("m.yaml:6: configmap/a: its label"),
+            "{said:?}"
+        );
     }
 
     #[test]

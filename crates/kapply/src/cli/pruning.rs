@@ -122,6 +122,8 @@ pub(super) async fn prune(
         )
         .await
     {
+        // A dry run has met the same when it widened.
+        Ok(_) if options.dry_run => {}
         Ok(notes) => notes.iter().for_each(|note| output::warning(note)),
         Err(error) => {
             output::error(&format!("everything was applied and pruned, but: {error}"));

@@ -97,10 +97,11 @@ pub fn summary(results: &[Applied]) -> String {
             parts.push(format!("{count} {name}"));
         }
     }
+    let plural = if results.len() == 1 { "" } else { "s" };
+    let colon = if parts.is_empty() { "" } else { ": " };
     format!(
-        "{} object{}: {}",
+        "{} object{plural}{colon}{}",
         results.len(),
-        if results.len() == 1 { "" } else { "s" },
         parts.join(", ")
     )
 }
@@ -127,6 +128,7 @@ pub(crate) mod tests {
             resource: ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment")),
             namespace: Some("shop".into()),
             definition: crate::resolve::Definition::Cluster,
+            served_as: None,
         }
     }
 
@@ -169,5 +171,6 @@ pub(crate) mod tests {
             ]),
             "3 objects: 2 created, 1 unchanged"
         );
+        assert_eq!(summary(&[]), "0 objects");
     }
 }

@@ -18,5 +18,13 @@ pub(crate) const NAMESPACES: &str = "applyset.kubernetes.io/additional-namespace
 
 /// Annotation of an object that stays although it left the manifests; its value is `disabled`.
 pub(crate) const PRUNE: &str = "kapply.dev/prune";
-/// The same in the charts that `helm template` renders; its value is `keep`.
-pub(crate) const HELM_POLICY: &str = "helm.sh/resource-policy";
+/// What says the same for other tools, with the value that says it: whoever wrote
+/// that meant the object to stay.
+pub(crate) const FOREIGN_PRUNE: [(&str, &str); 6] = [
+    ("helm.sh/resource-policy", "keep"),
+    ("cli-utils.sigs.k8s.io/on-remove", "keep"),
+    ("client.lifecycle.config.k8s.io/deletion", "detach"),
+    ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+    ("argocd.argoproj.io/sync-options", "Prune=false"),
+    ("kapp.k14s.io/delete-strategy", "orphan"),
+];

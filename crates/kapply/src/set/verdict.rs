@@ -74,17 +74,19 @@ fn is_parent(member: &Member, parent: &Parent) -> bool {
         )
 }
 
-/// The annotation that keeps a member: our own, and the one that charts carry
-/// which were rendered by `helm template`.
+/// The annotation that keeps a member: our own, or that of another tool.
 pub(crate) fn keeping_annotation(live: &Live) -> Option<String> {
     let annotations = &live.value["metadata"]["annotations"];
     let text = |key: &str| annotations[key].as_str().unwrap_or_default();
     let keeps = |key: &str, value: &str| {
         parts(text(key))
-            .any(|part| part == value)
+            .any(|part| part.eq_ignore_ascii_case(value))
             .then(|| format!("{key}: {value}"))
     };
-    keeps(marks::PRUNE, "disabled").or_else(|| keeps(marks::HELM_POLICY, "keep"))
+    keeps(marks::PRUNE, "disabled").or_else(|| {
+        let mut foreign = marks::FOREIGN_PRUNE.iter();
+        foreign.find_map(|(key, value)| keeps(key, value))
+    })
 }
 
 /// A namespace or definition stays while something of the input, or something
@@ -181,6 +183,7 @@ mod tests {
             resource: member.resource.clone(),
             namespace: member.live.namespace().map(str::to_owned),
             definition: Definition::Cluster,
+            served_as: None,
         }
     }
 
@@ -235,6 +238,8 @@ mod tests {
         let named = json!({"ownerReferences": [{"kind": "Redis", "name": "r"}]});
         let ours = json!({"annotations": {"kapply.dev/prune": "disabled"}});
         let helm = json!({"annotations": {"helm.sh/resource-policy": "keep"}});
+        let flux = json!({"annotations": {"kustomize.toolkit.fluxcd.io/prune": "Disabled"}});
+        let argo = json!({"annotations": {"argocd.argoproj.io/sync-options": "Replace=true, Prune=false"}});
         let other = json!({"annotations": {"kapply.dev/prune": "enabled"}});
         let found = judged(
             vec![
@@ -242,6 +247,8 @@ mod tests {
                 member("ConfigMap", Some("shop"), "named", &named),
                 member("ConfigMap", Some("shop"), "ours", &ours),
                 member("ConfigMap", Some("shop"), "helm", &helm),
+                member("ConfigMap", Some("shop"), "flux", &flux),
+                member("ConfigMap", Some("shop"), "argo", &argo),
                 member("ConfigMap", Some("shop"), "other", &other),
                 member("Secret", Some("shop"), "set", &Value::Null),
                 member("Namespace", None, "shop", &Value::Null),
@@ -260,6 +267,14 @@ mod tests {
             (
                 "helm",
                 keep("its annotation helm.sh/resource-policy: keep says so"),
+            ),
+            (
+                "flux",
+                keep("its annotation kustomize.toolkit.fluxcd.io/prune: disabled says so"),
+            ),
+            (
+                "argo",
+                keep("its annotation argocd.argoproj.io/sync-options: Prune=false says so"),
             ),
             ("other", Verdict::Delete),
             ("set", keep("it is the set's own parent")),
