@@ -1,8 +1,14 @@
 //! What an apply does to objects that are not as it expects them: others own
 //! fields, fields cannot change, kubectl was there before, somebody is faster.
 
+#[path = "kapply_apply/left_over.rs"]
+mod left_over;
 #[path = "kapply_apply/policy.rs"]
 mod policy;
+#[path = "kapply_apply/printed.rs"]
+mod printed;
+#[path = "kapply_apply/versions.rs"]
+mod versions;
 
 use e2e::{Namespace, Ran, Shared};
 use serde_json::{Value, json};
@@ -224,6 +230,7 @@ fn a_claim_is_never_recreated() {
     let flags = ["--recreate", "persistentvolumeclaim/data"];
     let ran = place.apply(&[claim("two")], &flags).exits(2);
     assert!(ran.stderr.contains("never recreated"), "{ran}");
+    assert!(!ran.stderr.contains("--recreate"), "{ran}");
 }
 
 #[test]

@@ -92,6 +92,21 @@ metadata: {{name: w}}
 }
 
 #[test]
+fn what_cannot_exist_is_missing_and_holds_up_nothing() {
+    let shared = Shared::get();
+    let namespace = Namespace::create(&shared, "unknown");
+    let unknown = "apiVersion: gone.example.com/v1\nkind: Widget\nmetadata: {name: w}\n";
+    let input = format!("{unknown}{}", map("a"));
+    let made = shared.kapply(&["apply", "-f", "-", "-n", &namespace.name], &map("a"));
+    made.exits(0);
+    let ran = delete(&shared, &namespace.name, &[], &input).exits(0);
+    for line in ["configmap/a deleted", "widget.gone.example.com/w missing"] {
+        assert!(ran.stdout.contains(line), "{ran}");
+    }
+    assert!(ran.stderr.contains("stdin:1: "), "{ran}");
+}
+
+#[test]
 fn a_finalizer_is_named_with_who_put_it_there() {
     let shared = Shared::get();
     let namespace = Namespace::create(&shared, "held");

@@ -7,6 +7,7 @@ mod transport;
 
 use std::{error::Error as _, path::PathBuf, time::Duration};
 
+use clap::builder::NonEmptyStringValueParser;
 use kube::{
     Client, Config,
     client::ClientBuilder,
@@ -36,7 +37,7 @@ pub struct ConnectOptions {
     #[arg(long, value_name = "GROUP", requires = "as_user", global = true)]
     pub as_group: Vec<String>,
     /// Namespace of objects that name none [default: the context's]
-    #[arg(short, long, value_name = "NAMESPACE", global = true)]
+    #[arg(short, long, value_name = "NAMESPACE", global = true, value_parser = NonEmptyStringValueParser::new())]
     pub namespace: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 mod json;
 mod locate;
 mod scalar;
+mod shape;
 mod yaml;
 
 use serde_json::Value;
@@ -151,11 +152,11 @@ fn expand(
     };
     if !is_list {
         let object = Object {
-            value,
+            value: shape::without_bookkeeping(value),
             place: place.clone(),
             document: index,
         };
-        match check_shape(&object) {
+        match shape::check(&object) {
             Ok(()) => objects.push(object),
             Err(message) => problems.0.push(Problem::at(place, message)),
         }
@@ -190,69 +191,6 @@ fn expand(
         }
         expand(item, place, index, depth + 1, objects, problems);
     }
-}
-
-fn check_shape(object: &Object) -> Result<(), String> {
-    if !object.value.is_object() {
-        return Err("this is no Kubernetes object: a mapping with apiVersion, kind and metadata was expected".to_owned());
-    }
-    for (field, value) in [
-        ("apiVersion", object.api_version()),
-        ("kind", object.kind()),
-    ] {
-        if value.is_empty() {
-            return Err(format!(
-                "this is no Kubernetes object: {field} is missing or no string"
-            ));
-        }
-    }
-    if object.api_version().matches('/').count() > 1 {
-        return Err(format!(
-            "{}: apiVersion `{}` is not VERSION or GROUP/VERSION",
-            object.kind(),
-            object.api_version()
-        ));
-    }
-    if object.kind() == "List" && object.group().is_empty() {
-        return Err("List: items is missing".to_owned());
-    }
-    let metadata = &object.value["metadata"];
-    if metadata["name"].as_str().is_none_or(str::is_empty) {
-        let hint = match &metadata["name"] {
-            Value::Null if metadata["generateName"].is_string() => {
-                "server-side apply needs a fixed name: replace metadata.generateName by metadata.name"
-            }
-            Value::Null => "metadata.name is missing",
-            _ => {
-                "metadata.name is no string; quote it (YAML 1.1 takes y, n, yes, no, on, off and numbers for something else)"
-            }
-        };
-        return Err(format!("{}: {hint}", object.kind()));
-    }
-    for name in [Some(object.name()), object.namespace()]
-        .into_iter()
-        .flatten()
-    {
-        if !is_path_segment(name) {
-            return Err(format!(
-                "{}: `{name}` cannot be a name: use letters, digits, `-` and `.`",
-                object.kind()
-            ));
-        }
-    }
-    if !matches!(metadata["namespace"], Value::Null | Value::String(_)) {
-        return Err(format!(
-            "{}: metadata.namespace is no string",
-            object.label()
-        ));
-    }
-    Ok(())
-}
-
-/// Names become part of request paths: only what RFC 3986 takes there as it is.
-fn is_path_segment(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@!$&'()*+,;=".contains(&byte);
-    name != "." && name != ".." && name.bytes().all(allowed)
 }
 
 #[cfg(test)]

@@ -76,6 +76,12 @@ impl FieldSet {
         }
     }
 
+    /// The fields below an element, if it or anything below it is in the set.
+    pub(crate) fn below(&self, element: &PathElement) -> Option<&Self> {
+        let index = self.find(element).ok()?;
+        Some(&self.nodes[index].children)
+    }
+
     /// The fields of either set.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     connect::{Cluster, RequestError, Retry},
     plan::Live,
-    resolve::{Definition, Target},
+    resolve::Target,
     set::marks::PART_OF,
 };
 
@@ -44,14 +44,12 @@ pub(crate) async fn read(
     };
     for (index, target) in targets.iter().enumerate() {
         // A kind that only the input defines has no objects yet.
-        if target.definition == Definition::Input {
+        let Some(resource) = target.readable() else {
             take(index, Ok(None));
-        } else {
-            groups
-                .entry((&target.resource, target.namespace.as_deref()))
-                .or_default()
-                .push(index);
-        }
+            continue;
+        };
+        let place = (resource, target.namespace.as_deref());
+        groups.entry(place).or_default().push(index);
     }
     let (few, many): (Vec<_>, Vec<_>) = groups
         .into_iter()
@@ -67,7 +65,11 @@ pub(crate) async fn read(
     let single = few.into_iter().map(|(_, indices)| indices).chain(unlisted);
     stream::iter(single.flatten())
         .for_each_concurrent(concurrency, |index| async move {
-            take(index, get(cluster, &targets[index]).await);
+            let target = &targets[index];
+            let resource = target.readable().unwrap_or(&target.resource);
+            let collection = collection(resource, target.namespace.as_deref());
+            let path = format!("{collection}/{}", target.object.name());
+            take(index, get_path(cluster, &path).await);
         })
         .await;
 }

@@ -63,6 +63,16 @@ impl Object {
         GroupVersionKind::gvk(self.group(), version, self.kind())
     }
 
+    /// The same without what says which object in the cluster it is.
+    pub(crate) fn anew(&self) -> Self {
+        let mut object = self.clone();
+        if let Some(metadata) = object.value["metadata"].as_object_mut() {
+            metadata.shift_remove("uid");
+            metadata.shift_remove("resourceVersion");
+        }
+        object
+    }
+
     /// `deployment.apps/web`, as kubectl writes it.
     #[must_use]
     pub fn label(&self) -> Label<'_> {

@@ -5,7 +5,11 @@
 
 mod ask;
 pub mod file;
+mod fit;
 mod immutable;
+mod leftover;
+mod merge;
+mod options;
 mod planner;
 pub mod prove;
 mod takeover;
@@ -15,7 +19,10 @@ use std::fmt;
 use serde_json::Value;
 
 pub(crate) use self::immutable::is_named;
-pub use self::planner::{Check, Force, PlanOptions, plan};
+pub use self::{
+    options::{Check, Force, PlanOptions},
+    planner::plan,
+};
 use crate::{object::Object, ssa::FieldConflict};
 
 /// An object as the cluster has it.
@@ -168,10 +175,7 @@ impl Blocked {
     #[must_use]
     pub fn of(&self, object: &Object) -> String {
         match self {
-            Self::Immutable(reason) => format!(
-                "a field that cannot change would have to: {reason}; --recreate={} deletes the object and creates it anew",
-                object.label()
-            ),
+            Self::Immutable(reason) => immutable::explain(object, reason),
             other => other.to_string(),
         }
     }

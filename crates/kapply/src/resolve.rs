@@ -27,6 +27,19 @@ pub struct Target {
     pub namespace: Option<String>,
     /// Who defines its kind.
     pub definition: Definition,
+    /// The resource that serves the kind already, in other versions than this
+    /// one, which only the input defines.
+    pub served_as: Option<ApiResource>,
+}
+
+impl Target {
+    /// The resource that the object can be read from, if there is one yet.
+    pub(crate) fn readable(&self) -> Option<&ApiResource> {
+        match self.definition {
+            Definition::Input => self.served_as.as_ref(),
+            Definition::Cluster | Definition::Both => Some(&self.resource),
+        }
+    }
 }
 
 /// Where the definition of a kind comes from.
@@ -152,6 +165,7 @@ pub fn resolve(
         let Some(KnownKind {
             resource,
             namespaced,
+            verbs,
             ..
         }) = served.or_else(|| defined.get(&gvk))
         else {
@@ -160,6 +174,16 @@ pub fn resolve(
                 .push(Problem::at(&object.place, unknown(&object, &gvk, catalog)));
             continue;
         };
+        if !verbs.is_empty() && !verbs.iter().any(|verb| verb == "patch") {
+            let message = format!(
+                "{}: the cluster lets nobody apply a {} (only {}); take it out of the input",
+                object.label(),
+                object.kind(),
+                verbs.join(", ")
+            );
+            problems.0.push(Problem::at(&object.place, message));
+            continue;
+        }
         if let Err(message) = set_namespace(&mut object, *namespaced, namespacing) {
             problems.0.push(Problem::at(&object.place, message));
             continue;
@@ -174,10 +198,15 @@ pub fn resolve(
             (None, true) => Definition::Input,
             (Some(_), true) => Definition::Both,
         };
+        let other_version = match definition {
+            Definition::Input => catalog.by_group_kind(&gvk.group, &gvk.kind),
+            Definition::Cluster | Definition::Both => None,
+        };
         targets.push(Target {
             resource: resource.clone(),
             namespace,
             definition,
+            served_as: other_version.map(|known| known.resource.clone()),
             object,
         });
     }
@@ -322,6 +351,31 @@ mod tests {
             error.0[1]
                 .to_string()
                 .starts_with("m.yaml:5: thing.x.io/b: unknown kind Thing of x.io/v1")
+        );
+    }
+
+    #[test]
+    fn what_can_only_be_created_cannot_be_applied() {
+        let review = json!({"apiVersion": "x.io/v1", "kind": "Review", "metadata": {"name": "r"}});
+        let review = object(1, review);
+        let known = KnownKind {
+            resource: ApiResource::from_gvk(&review.gvk()),
+            namespaced: false,
+            aliases: Vec::new(),
+            verbs: vec!["create".into()],
+            subresources: Vec::new(),
+        };
+        let catalog = Catalog::of([(review.gvk(), known)]);
+        let namespacing = Namespacing {
+            default: "d".into(),
+            enforce: false,
+        };
+        let error = resolve(vec![review], &catalog, &namespacing).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("lets nobody apply a Review (only create)"),
+            "{error}"
         );
     }
 

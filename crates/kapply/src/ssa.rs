@@ -1,6 +1,7 @@
 //! One server-side apply request: what is sent, and what its answer tells.
 //! Plans send it as a dry run, applies for good.
 
+mod brief;
 mod conflict;
 mod field_path;
 
@@ -132,6 +133,7 @@ pub(crate) fn refusal(
     mask: &Mask,
 ) -> Refusal {
     let text = mask.message(&target.object, live, &error.to_string());
+    let text = brief::brief(&text);
     let RequestError::Status(status) = error else {
         return Refusal::Failed(text);
     };

@@ -28,24 +28,30 @@ pub(super) async fn send(
         Action::Update { overridden, .. } => {
             update(cluster, target, step, options, !overridden.is_empty()).await
         }
-        Action::Recreate { .. } => {
-            match recreate::delete(cluster, target, step, interrupt).await {
-                Ok(()) => create(cluster, target, step, options)
-                    .await
-                    .map(|applied| match applied.outcome {
-                        Outcome::Created => Applied {
-                            outcome: Outcome::Recreated,
-                            ..applied
-                        },
-                        _ => applied,
-                    }),
-                Err(reason) => Err(Outcome::Failed(reason)),
-            }
-        }
+        Action::Recreate { .. } => match recreate::delete(cluster, target, step, interrupt).await {
+            Ok(()) => create(cluster, &anew(target), step, options)
+                .await
+                .map(|applied| match applied.outcome {
+                    Outcome::Created => Applied {
+                        outcome: Outcome::Recreated,
+                        ..applied
+                    },
+                    _ => applied,
+                }),
+            Err(reason) => Err(Outcome::Failed(reason)),
+        },
         // These were settled before anything was sent.
         Action::Unchanged(_) | Action::Blocked(_) => Ok(Applied::of(step, Outcome::Unchanged)),
     };
     sent.unwrap_or_else(|outcome| Applied::of(step, outcome))
+}
+
+/// The target without what says which object it was.
+fn anew(target: &Target) -> Target {
+    Target {
+        object: target.object.anew(),
+        ..target.clone()
+    }
 }
 
 async fn create(
@@ -94,7 +100,8 @@ async fn update(
     };
     let known = migrated.as_ref().or(planned);
     // Force was granted against the owners that were read: whoever came since is no part of that.
-    let strict = options.exactly_as_planned || force;
+    let is_versioned = target.object.value["metadata"]["resourceVersion"].is_string();
+    let strict = options.exactly_as_planned || force || is_versioned;
     let terms = Terms {
         field_manager: &options.field_manager,
         dry_run: false,

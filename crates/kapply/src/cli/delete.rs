@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, num::NonZeroUsize, time::Duration};
 
+use kube::core::ApiResource;
+
 use super::{
     Results,
     exit::{self, Exit},
@@ -15,6 +17,8 @@ use crate::{
     error::Error,
     interrupt::Interrupt,
     live,
+    object::Object,
+    plan::Live,
     preflight::Needs,
     report,
     set::{
@@ -114,9 +118,10 @@ impl DeleteCommand {
         connect: &ConnectOptions,
         interrupt: &Interrupt,
     ) -> Result<Option<(Vec<Victim>, Vec<Fate>)>, Error> {
+        let (prepared, unknown) = self.input.prepared_to_delete(connect).await?;
         let Prepared {
             cluster, targets, ..
-        } = self.input.prepared(connect, false).await?;
+        } = prepared;
         let mut needs = Needs::default();
         if self.preflight && !preflight::is_permitted(&cluster, needs.delete(&targets)).await? {
             return Ok(None);
@@ -127,18 +132,18 @@ impl DeleteCommand {
         })
         .await;
         let mut victims = Vec::new();
-        let mut others = Vec::new();
+        let mut others: Vec<_> = unknown.into_iter().map(cannot_exist).collect();
         for (index, target) in targets.into_iter().enumerate() {
             let (live, fate) = match found.remove(&index) {
                 Some(Ok(Some(live))) => (live, None),
                 Some(Err(error)) => (
-                    crate::plan::Live {
+                    Live {
                         value: target.object.value,
                     },
                     Some(Fate::Failed(format!("it cannot be read: {error}"))),
                 ),
                 Some(Ok(None)) | None => (
-                    crate::plan::Live {
+                    Live {
                         value: target.object.value,
                     },
                     Some(Fate::Missing),
@@ -146,7 +151,7 @@ impl DeleteCommand {
             };
             let victim = Victim {
                 live,
-                resource: target.resource,
+                resource: target.served_as.unwrap_or(target.resource),
                 member_of: None,
             };
             match fate {
@@ -245,4 +250,23 @@ impl DeleteCommand {
     fn show(&self, victim: &Victim, word: Word<'_>) {
         pruning::show(victim, word, "deleted", self.dry_run.is_some(), self.output);
     }
+}
+
+/// What becomes of an object whose kind the cluster does not know.
+fn cannot_exist(object: Object) -> (Victim, Fate) {
+    output::warning(&format!(
+        "{}: {}: the cluster has no kind {} of {}, and so no such object",
+        object.place,
+        object.label(),
+        object.kind(),
+        object.api_version()
+    ));
+    let victim = Victim {
+        resource: ApiResource::from_gvk(&object.gvk()),
+        live: Live {
+            value: object.value,
+        },
+        member_of: None,
+    };
+    (victim, Fate::Missing)
 }

@@ -1,12 +1,12 @@
 //! The flags that say what to work on, and the way from them to targets.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use super::output;
 use crate::{
     connect::{Cluster, ConnectOptions, connect},
     decode::{decode, decode_any},
-    discover::{Catalog, discover},
+    discover::{Catalog, definitions::definitions, discover},
     error::Error,
     lint::lint,
     mask::{Mask, MaskRule},
@@ -93,6 +93,30 @@ impl Input {
         options: &ConnectOptions,
         may_be_empty: bool,
     ) -> Result<Prepared, Error> {
+        let (prepared, _) = self.split(options, may_be_empty, |_, _| false).await?;
+        Ok(prepared)
+    }
+
+    /// The same, and apart from it the objects whose kind nobody knows, so that
+    /// the cluster can have none of them.
+    pub(super) async fn prepared_to_delete(
+        &self,
+        options: &ConnectOptions,
+    ) -> Result<(Prepared, Vec<Object>), Error> {
+        let cannot_exist = |object: &Object, catalog: &Catalog| {
+            let (group, kind) = (object.group(), object.kind());
+            catalog.by_group_kind(group, kind).is_none() && !catalog.is_unsure_of(group)
+        };
+        self.split(options, false, cannot_exist).await
+    }
+
+    /// Targets, and the objects that `apart` keeps from being resolved.
+    async fn split(
+        &self,
+        options: &ConnectOptions,
+        may_be_empty: bool,
+        apart: impl Fn(&Object, &Catalog) -> bool,
+    ) -> Result<(Prepared, Vec<Object>), Error> {
         // The manifests first: their mistakes need no cluster to be seen.
         let given = options.namespace.as_deref().unwrap_or_default();
         let mut objects = self.read(may_be_empty).await?;
@@ -109,16 +133,21 @@ impl Input {
             enforce: self.enforce_namespace,
             ..Namespacing::of(&cluster)
         };
+        let defined: HashSet<_> = definitions(&objects).into_keys().collect();
+        let (apart, objects) = objects
+            .into_iter()
+            .partition(|object| !defined.contains(&object.gvk()) && apart(object, &catalog));
         let targets = resolve(objects, &catalog, &namespacing)?;
         cluster.mask = self.mask();
         for target in &targets {
             cluster.mask.learn(&target.object.value);
         }
-        Ok(Prepared {
+        let prepared = Prepared {
             cluster,
             catalog,
             targets,
-        })
+        };
+        Ok((prepared, apart))
     }
 
     /// Says what cannot work although no server will refuse it.

@@ -2,13 +2,20 @@
 
 use std::num::NonZeroUsize;
 
-use crate::plan::{Check, Force, PlanOptions};
+use crate::{
+    plan::{Check, Force, PlanOptions, is_named},
+    problem::{Problem, Problems},
+    resolve::Target,
+};
+
+/// What the API server allows, in bytes.
+const MAX_MANAGER: usize = 128;
 
 /// How to plan.
 #[derive(Debug, clap::Args)]
 pub(super) struct Planning {
     /// Name under which the cluster keeps the fields that are applied
-    #[arg(long, value_name = "NAME", default_value = "kapply")]
+    #[arg(long, value_name = "NAME", default_value = "kapply", value_parser = manager)]
     pub(super) field_manager: String,
     /// Take fields over from other managers
     #[arg(long)]
@@ -28,6 +35,20 @@ pub(super) struct Planning {
 }
 
 impl Planning {
+    /// Whether the flags fit the targets.
+    pub(super) fn check(&self, targets: &[Target]) -> Result<(), Problems> {
+        let unknown = self.recreate.iter().filter(|name| {
+            let one = std::slice::from_ref(*name);
+            !targets.iter().any(|target| is_named(&target.object, one))
+        });
+        let problems = unknown.map(|name| {
+            Problem::general(format!(
+                "--recreate {name}: no object of the input is meant by it; write KIND[.GROUP]/NAME as in the manifests"
+            ))
+        });
+        Problems(problems.collect()).or(())
+    }
+
     /// The options of a plan that asks the server as much as `check` says, or more.
     pub(super) fn options(&self, check: Check) -> PlanOptions {
         PlanOptions {
@@ -46,6 +67,15 @@ impl Planning {
             recreate: self.recreate.clone(),
             concurrency: self.concurrency.get(),
         }
+    }
+}
+
+/// A name that the API takes for a manager of fields.
+fn manager(text: &str) -> Result<String, String> {
+    if (1..=MAX_MANAGER).contains(&text.len()) && !text.contains(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("give 1 to {MAX_MANAGER} printable characters"))
     }
 }
 

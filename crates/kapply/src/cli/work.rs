@@ -56,6 +56,7 @@ impl Work {
         let work = async {
             let may_be_empty = self.set.may_be_empty();
             let mut prepared = self.input.prepared(connect, may_be_empty).await?;
+            self.planning.check(&prepared.targets)?;
             Input::warn(&prepared.targets);
             let set = self.set.open(connect, &mut prepared).await?;
             Ok(Opened { prepared, set })

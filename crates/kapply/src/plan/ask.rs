@@ -1,9 +1,8 @@
 //! What the server says about one object in a dry run.
 
-use serde_json::Value;
-
 use super::{
-    Action, Blocked, Checked, Live, Proof, Step, immutable, planner::Planner, takeover::Takeover,
+    Action, Blocked, Checked, Live, Proof, Step, immutable, merge::merge, planner::Planner,
+    takeover::Takeover,
 };
 use crate::{
     connect::Retry,
@@ -70,7 +69,7 @@ async fn judge(
     let manager = &planner.options.field_manager;
     let takeover = takeover(planner, target, &live);
     if let Some(takeover) = &takeover {
-        takeover.remove_from(&mut after);
+        after = takeover.outcome(planner, target, &live, after).await;
     }
     let notes = takeover.as_ref().map(|_| TAKES_OVER.to_owned());
     let action = if takeover.is_some() || ssa::differ(&live.value, &after, manager) {
@@ -108,13 +107,36 @@ async fn refused(
             let note = format!("{} is defined anew by this input", target.object.kind());
             unchecked(planner, target, live, &note)
         }
-        Refusal::Invalid(reason) if live.is_some() => {
-            immutable::judge(planner, target, live, reason).await
-        }
+        Refusal::Invalid(reason) => invalid(planner, target, live, reason, Vec::new()).await,
         refusal => Step {
             live,
             ..Step::of(Action::Blocked(blocked(&refusal, target)))
         },
+    }
+}
+
+/// What is invalid beside fields that a takeover removes may be valid without them;
+/// what is invalid as an update may be valid anew.
+async fn invalid(
+    planner: &Planner<'_>,
+    target: &Target,
+    live: Option<Live>,
+    reason: String,
+    overridden: Vec<FieldConflict>,
+) -> Step {
+    let Some(before) = live else {
+        return Step::of(Action::Blocked(Blocked::Invalid(reason)));
+    };
+    let Some(takeover) = takeover(planner, target, &before) else {
+        return immutable::judge(planner, target, Some(before), reason).await;
+    };
+    match takeover.outcome_alone(planner, target, &before).await {
+        Ok(after) => Step {
+            live: Some(before),
+            notes: vec![TAKES_OVER.to_owned()],
+            ..Step::of(Action::Update { after, overridden })
+        },
+        Err(reason) => immutable::judge(planner, target, Some(before), reason).await,
     }
 }
 
@@ -147,9 +169,7 @@ async fn conflict(
     match dry_run(planner, target, live.as_ref(), true).await {
         Ok(answer) => judge(planner, target, live, answer, conflicts).await,
         // Force leaves no conflict, so this does not come back here.
-        Err(Refusal::Invalid(reason)) if live.is_some() => {
-            immutable::judge(planner, target, live, reason).await
-        }
+        Err(Refusal::Invalid(reason)) => invalid(planner, target, live, reason, conflicts).await,
         Err(refusal) => Step {
             live,
             ..Step::of(Action::Blocked(blocked(&refusal, target)))
@@ -165,13 +185,19 @@ fn takeover(planner: &Planner<'_>, target: &Target, live: &Live) -> Option<Takeo
 }
 
 /// A create or update whose result nobody can tell beforehand.
-fn unchecked(planner: &Planner<'_>, target: &Target, live: Option<Live>, reason: &str) -> Step {
+pub(super) fn unchecked(
+    planner: &Planner<'_>,
+    target: &Target,
+    live: Option<Live>,
+    reason: &str,
+) -> Step {
     let note = format!("not checked: {reason}");
     let Some(live) = live else {
         return planner.unasked(target, Some(note));
     };
     let mut after = live.value.clone();
-    merge(&mut after, &target.object.value);
+    let schema = planner.schemas.get(&target.object.gvk());
+    merge(&mut after, &target.object.value, schema);
     Step {
         live: Some(live),
         notes: vec![note],
@@ -179,18 +205,6 @@ fn unchecked(planner: &Planner<'_>, target: &Target, live: Option<Live>, reason:
             after,
             overridden: Vec::new(),
         })
-    }
-}
-
-/// The best guess at an update that the server does not show: maps merged, the rest replaced.
-fn merge(into: &mut Value, from: &Value) {
-    match (into, from) {
-        (Value::Object(into), Value::Object(from)) => {
-            for (key, value) in from {
-                merge(into.entry(key.as_str()).or_insert(Value::Null), value);
-            }
-        }
-        (into, from) => *into = from.clone(),
     }
 }
 

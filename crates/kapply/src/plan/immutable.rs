@@ -4,7 +4,7 @@
 use kube::{api::PostParams, core::Request as ApiRequest};
 use serde_json::Value;
 
-use super::{Action, Blocked, Live, Step, planner::Planner};
+use super::{Action, Blocked, Live, Step, leftover, planner::Planner};
 use crate::{
     connect::{RequestError, Retry},
     live,
@@ -16,6 +16,9 @@ use crate::{
 /// statefulset spec for fields other than …`, `cannot change roleRef`.
 const SAYINGS: &[&str] = &[
     "field is immutable",
+    "is immutable after creation",
+    "may not change once set",
+    "updates to provisioner are forbidden",
     "updates to statefulset spec",
     "cannot change roleRef",
     "may not be changed",
@@ -29,16 +32,21 @@ pub(super) async fn judge(
     live: Option<Live>,
     reason: String,
 ) -> Step {
-    let anew = create_anew(planner, target).await;
-    let is_immutable = anew.is_ok() || SAYINGS.iter().any(|saying| reason.contains(saying));
-    let action = match anew {
-        _ if !is_immutable => Action::Blocked(Blocked::Invalid(reason)),
-        Ok(after) if is_named(&target.object, &planner.options.recreate) => {
-            match never_recreated(target) {
-                Some(why) => Action::Blocked(Blocked::Immutable(format!("{reason}; {why}"))),
-                None => Action::Recreate { after, reason },
-            }
+    let says_so = says_so(&reason);
+    let may_recreate = is_named(&target.object, &planner.options.recreate)
+        && never_recreated(&target.object).is_none();
+    let action = match create_anew(planner, target).await {
+        Ok(after) if may_recreate => Action::Recreate { after, reason },
+        Ok(_) if !says_so => {
+            let live = live.as_ref().map(|live| &live.value);
+            let desired = &target.object.value;
+            let advice = live.and_then(|live| leftover::advice(&reason, desired, live));
+            Action::Blocked(match advice {
+                Some(advice) => Blocked::Invalid(format!("{reason}; {advice}")),
+                None => Blocked::Immutable(reason),
+            })
         }
+        Err(_) if !says_so => Action::Blocked(Blocked::Invalid(reason)),
         _ => Action::Blocked(Blocked::Immutable(reason)),
     };
     Step {
@@ -50,7 +58,7 @@ pub(super) async fn judge(
 /// What the server would store for a new object like this one.
 async fn create_anew(planner: &Planner<'_>, target: &Target) -> Result<Value, String> {
     let name = target.object.name();
-    let mut object = target.object.value.clone();
+    let mut object = target.object.anew().value;
     // Names end in a letter or digit, and some kinds allow no more than 63 characters.
     let short: String = name.chars().take(50).collect();
     object["metadata"]["name"] = format!("{short}-kapply-try").into();
@@ -86,9 +94,30 @@ pub(crate) fn is_named(object: &Object, names: &[String]) -> bool {
     names.iter().any(|name| *name == bare || *name == full)
 }
 
+/// Why an object cannot become what the manifest says, and what can be done.
+pub(super) fn explain(object: &Object, reason: &str) -> String {
+    let what = if says_so(reason) {
+        "a field that cannot change would have to"
+    } else {
+        "an update cannot come to this, though a new object could"
+    };
+    let way_out = never_recreated(object).map_or_else(
+        || {
+            let label = object.label();
+            format!("--recreate={label} deletes the object and creates it anew")
+        },
+        str::to_owned,
+    );
+    format!("{what}: {reason}; {way_out}")
+}
+
+fn says_so(reason: &str) -> bool {
+    SAYINGS.iter().any(|saying| reason.contains(saying))
+}
+
 /// Kinds whose deletion takes more with it than the object.
-fn never_recreated(target: &Target) -> Option<&'static str> {
-    match (target.object.group(), target.object.kind()) {
+pub(super) fn never_recreated(object: &Object) -> Option<&'static str> {
+    match (object.group(), object.kind()) {
         ("", "PersistentVolumeClaim") => {
             Some("a PersistentVolumeClaim is never recreated: its data would be lost")
         }

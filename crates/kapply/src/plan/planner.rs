@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _};
 
-use super::{Action, Blocked, Checked, Live, Plan, Proof, Step, ask, prove};
+use super::{
+    Action, Blocked, Check, Checked, Live, Plan, PlanOptions, Proof, Step, ask, fit, prove,
+};
 use crate::{
     apply::{WAVE_ANNOTATION, chosen_wave},
     connect::Cluster,
@@ -16,70 +18,6 @@ use crate::{
     resolve::{Definition, Target},
     schema::{Schemas, Violation, validate},
 };
-
-/// What is asked of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
-    /// Everything that is not proved: what `plan` and `diff` show is what the server says.
-    Unproved,
-    /// Updates that are not proved; creates are sent straight, once their schema allows them.
-    Updates,
-    /// Everything, proved or not: also notices admission policies that are new.
-    Everything,
-}
-
-/// From whom fields may be taken.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Force {
-    /// Nobody: conflicts block.
-    #[default]
-    Never,
-    /// Anybody.
-    All,
-    /// These managers, and only if every conflict of the object is with them.
-    With(Vec<String>),
-}
-
-impl Force {
-    /// Whether these managers may lose fields.
-    pub(crate) fn covers<'manager>(
-        &self,
-        mut managers: impl Iterator<Item = &'manager str>,
-    ) -> bool {
-        match self {
-            Self::Never => false,
-            Self::All => true,
-            Self::With(named) => managers.all(|manager| named.iter().any(|name| name == manager)),
-        }
-    }
-}
-
-/// How to plan.
-#[derive(Debug, Clone)]
-pub struct PlanOptions {
-    /// Name under which the API server keeps the applied fields.
-    pub field_manager: String,
-    /// What is asked of the server.
-    pub check: Check,
-    /// From whom fields may be taken.
-    pub force: Force,
-    /// Objects that may be deleted and created anew, as `KIND[.GROUP]/NAME` in lower case.
-    pub recreate: Vec<String>,
-    /// How many requests may be under way at once, at least 1.
-    pub concurrency: usize,
-}
-
-impl Default for PlanOptions {
-    fn default() -> Self {
-        Self {
-            field_manager: "kapply".to_owned(),
-            check: Check::Unproved,
-            force: Force::Never,
-            recreate: Vec::new(),
-            concurrency: 32,
-        }
-    }
-}
 
 /// What would have to happen for the targets to be as they should be. Changes
 /// nothing. Objects about which nobody was asked because of an interrupt are blocked.
@@ -196,7 +134,9 @@ impl Planner<'_> {
             )))),
             Ok(None) => self.settle_absent(target),
             Ok(Some(live)) => {
-                if let Some(reason) = being_deleted(&live) {
+                if let Some(reason) =
+                    fit::being_deleted(&live).or_else(|| fit::another(target, &live))
+                {
                     return step(Step {
                         live: Some(live),
                         ..Step::of(Action::Blocked(Blocked::Failed(reason)))
@@ -205,31 +145,57 @@ impl Planner<'_> {
                 if self.options.check != Check::Everything && self.is_unchanged(target, &live) {
                     return step(Step::of(Action::Unchanged(Proof::Local)));
                 }
+                if target.definition == Definition::Input {
+                    return step(self.settle_defined(target, live));
+                }
                 Settled::Open(Some(live))
             }
         }
     }
 
+    /// An object that exists, in a version that the cluster does not serve yet.
+    fn settle_defined(&self, target: &Target, live: Live) -> Step {
+        if let Some(invalid) = self.invalid(target) {
+            return Step::of(Action::Blocked(invalid));
+        }
+        let (kind, version) = (target.object.kind(), target.object.api_version());
+        let note = format!("{kind} of {version} is defined by this input");
+        ask::unchecked(self, target, Some(live), &note)
+    }
+
     fn settle_absent(&self, target: &Target) -> Settled {
         let step = |step| Settled::Step(Box::new(step));
-        let violations = self.violations(target);
-        // Admission may mend what is not certain; of a kind that is new there is none to ask.
-        let is_final =
-            |violation: &Violation| violation.certain || target.definition == Definition::Input;
-        if violations.iter().any(is_final) {
-            let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
-            let text = texts.join("; ");
-            let invalid = Blocked::Invalid(self.cluster.mask.message(&target.object, None, &text));
+        if let Some(reason) = fit::gone(target) {
+            return step(Step::of(Action::Blocked(Blocked::Failed(reason))));
+        }
+        if let Some(invalid) = self.invalid(target) {
             return step(Step::of(Action::Blocked(invalid)));
         }
         if target.definition == Definition::Input {
             let note = format!("{} is defined by this input", target.object.kind());
             return step(self.unasked(target, Some(note)));
         }
-        if self.options.check == Check::Updates && violations.is_empty() {
+        if self.options.check == Check::Updates && self.violations(target).is_empty() {
             return step(self.unasked(target, None));
         }
         Settled::Open(None)
+    }
+
+    /// Why an object cannot be valid, whatever admission makes of it.
+    fn invalid(&self, target: &Target) -> Option<Blocked> {
+        let violations = self.violations(target);
+        // Admission may mend what is not certain; of a kind that is new there is none to ask.
+        let is_final =
+            |violation: &Violation| violation.certain || target.definition == Definition::Input;
+        if !violations.iter().any(is_final) {
+            return None;
+        }
+        let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
+        let text = self
+            .cluster
+            .mask
+            .message(&target.object, None, &texts.join("; "));
+        Some(Blocked::Invalid(text))
     }
 
     /// What the schema of the kind has against an object.
@@ -276,7 +242,7 @@ impl Planner<'_> {
             let path = format!("/api/v1/namespaces/{name}");
             let reason = match live::get_path(self.cluster, &path).await {
                 Ok(None) => ask::no_namespace(name),
-                Ok(Some(live)) if being_deleted(&live).is_some() => {
+                Ok(Some(live)) if fit::being_deleted(&live).is_some() => {
                     format!("namespace {name} is being deleted; wait until it is gone")
                 }
                 // Whoever may not read namespaces learns it from the create.
@@ -289,26 +255,6 @@ impl Planner<'_> {
             }
         }
     }
-}
-
-/// Why an object that is on its way out cannot be applied.
-fn being_deleted(live: &Live) -> Option<String> {
-    let metadata = &live.value["metadata"];
-    metadata["deletionTimestamp"].as_str()?;
-    let finalizers: Vec<_> = metadata["finalizers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(serde_json::Value::as_str)
-        .collect();
-    Some(if finalizers.is_empty() {
-        "it is being deleted; wait until it is gone".to_owned()
-    } else {
-        format!(
-            "it is being deleted and kept by the finalizers {}; wait until it is gone",
-            finalizers.join(", ")
-        )
-    })
 }
 
 /// Names of the namespaces among the targets.

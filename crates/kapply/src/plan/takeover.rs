@@ -1,14 +1,25 @@
 //! What a plan shows for an object that kubectl applied client-side. The server
 //! cannot dry-run two patches in a row, so what goes away with the takeover is
-//! worked out here.
+//! worked out here; what the server then fills in again it tells by itself.
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use kube::{
+    api::{Patch, PatchParams},
+    core::Request as ApiRequest,
+};
+use serde_json::{Map, Value};
 
+use super::{
+    Live,
+    merge::{merge, position},
+    planner::Planner,
+};
 use crate::{
+    connect::Retry,
     fields::{self, FieldSet, PathElement},
-    migrate,
+    live, migrate,
+    resolve::Target,
     schema::Schema,
 };
 
@@ -18,6 +29,8 @@ pub(super) struct Takeover {
     predecessors: BTreeSet<String>,
     /// Fields that only they own, and that the input does not have.
     lost: FieldSet,
+    /// Fields that the input has, or others own.
+    kept: FieldSet,
 }
 
 impl Takeover {
@@ -44,20 +57,18 @@ impl Takeover {
                 .filter_map(|entry| FieldSet::parse(&entry["fieldsV1"]).ok())
                 .fold(FieldSet::default(), |all, more| all.union(&more))
         };
+        let others: Vec<_> = others
+            .into_iter()
+            .filter(|entry| entry["manager"] != manager || entry["operation"] != "Apply")
+            .collect();
         // Without a claim nobody knows what goes; then nothing is shown to go.
-        let lost = schema
-            .and_then(|schema| fields::claim(desired, schema).ok())
-            .map(|claim| {
-                let kept = others
-                    .into_iter()
-                    .filter(|entry| entry["manager"] != manager || entry["operation"] != "Apply");
-                union(&theirs)
-                    .difference(&claim)
-                    .difference(&union(&kept.collect::<Vec<_>>()))
-            });
+        let claim = schema.and_then(|schema| fields::claim(desired, schema).ok());
+        let kept = claim.map(|claim| claim.union(&union(&others)).union(&turned_into(desired)));
+        let lost = kept.as_ref().map(|kept| union(&theirs).difference(kept));
         Some(Self {
             predecessors,
             lost: lost.unwrap_or_default(),
+            kept: kept.unwrap_or_default(),
         })
     }
 
@@ -66,26 +77,128 @@ impl Takeover {
         self.predecessors.contains(manager)
     }
 
-    /// Takes away what the takeover takes away.
-    pub(super) fn remove_from(&self, object: &mut Value) {
-        for path in self.lost.leaves() {
-            remove(object, &path.0);
+    /// What `merged`, the object with the input's fields in it, comes to. If the
+    /// server does not tell, it lacks what would be filled in again.
+    pub(super) async fn outcome(
+        &self,
+        planner: &Planner<'_>,
+        target: &Target,
+        before: &Live,
+        mut merged: Value,
+    ) -> Value {
+        take_away(&mut merged, &self.lost, &self.kept);
+        match rehearse(planner, target, before, &merged).await {
+            Ok(after) => after,
+            Err(reason) => {
+                tracing::debug!(object = %target.object.label(), reason, "not filled in");
+                merged
+            }
+        }
+    }
+
+    /// The same where the server refuses the input's fields beside those that go.
+    ///
+    /// # Errors
+    /// What the server has against it even so.
+    pub(super) async fn outcome_alone(
+        &self,
+        planner: &Planner<'_>,
+        target: &Target,
+        before: &Live,
+    ) -> Result<Value, String> {
+        let mut merged = before.value.clone();
+        take_away(&mut merged, &self.lost, &self.kept);
+        let schema = planner.schemas.get(&target.object.gvk());
+        merge(&mut merged, &target.object.value, schema);
+        rehearse(planner, target, before, &merged).await
+    }
+}
+
+/// The fields of `data` that the server makes of a Secret's `stringData`.
+fn turned_into(desired: &Value) -> FieldSet {
+    let mut data = FieldSet::default();
+    if desired["kind"] == "Secret" {
+        for name in desired["stringData"].as_object().into_iter().flatten() {
+            data.insert(&["data", name.0].map(|name| PathElement::Field(name.into())));
+        }
+    }
+    data
+}
+
+/// The live object as the server would store it after a change to `wanted`.
+async fn rehearse(
+    planner: &Planner<'_>,
+    target: &Target,
+    before: &Live,
+    wanted: &Value,
+) -> Result<Value, String> {
+    let params = PatchParams {
+        dry_run: true,
+        field_manager: Some(planner.options.field_manager.clone()),
+        ..PatchParams::default()
+    };
+    // For whatever version there is by now: controllers write the status all the time.
+    let patch = merge_patch(&written(&before.value), &written(wanted));
+    let collection = live::collection(&target.resource, target.namespace.as_deref());
+    let request = ApiRequest::new(collection)
+        .patch(target.object.name(), &params, &Patch::Merge(&patch))
+        .map_err(|error| error.to_string())?;
+    let reply = planner.cluster.send(&request, Retry::Transient).await;
+    let reply = reply.map_err(|error| {
+        let text = error.to_string();
+        let mask = &planner.cluster.mask;
+        mask.message(&target.object, Some(before), &text)
+    })?;
+    serde_json::from_slice(&reply.body).map_err(|error| error.to_string())
+}
+
+/// What of an object somebody else than the server writes.
+fn written(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(root) = object.as_object_mut() {
+        root.shift_remove("status");
+    }
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.shift_remove("managedFields");
+        metadata.shift_remove("resourceVersion");
+    }
+    object
+}
+
+/// The JSON merge patch (RFC 7396) that makes the one the other.
+fn merge_patch(from: &Value, to: &Value) -> Value {
+    let (Value::Object(from), Value::Object(to)) = (from, to) else {
+        return to.clone();
+    };
+    let mut patch = Map::new();
+    for name in from.keys().filter(|name| !to.contains_key(*name)) {
+        patch.insert(name.clone(), Value::Null);
+    }
+    for (name, value) in to {
+        let before = from.get(name);
+        if before != Some(value) {
+            let value = merge_patch(before.unwrap_or(&Value::Null), value);
+            patch.insert(name.clone(), value);
+        }
+    }
+    Value::Object(patch)
+}
+
+/// Takes away what is lost. What holds something that is kept only loses the
+/// rest: an owner of a map's keys keeps the map.
+fn take_away(value: &mut Value, lost: &FieldSet, kept: &FieldSet) {
+    for node in &lost.nodes {
+        let kept = kept.below(&node.element);
+        if node.member && kept.is_none() {
+            remove(value, &node.element);
+        } else if let Some(inner) = step(value, &node.element) {
+            take_away(inner, &node.children, kept.unwrap_or(&FieldSet::default()));
         }
     }
 }
 
-fn remove(value: &mut Value, path: &[PathElement]) {
-    let Some((last, parents)) = path.split_last() else {
-        return;
-    };
-    let mut value = value;
-    for element in parents {
-        let Some(inner) = step(value, element) else {
-            return;
-        };
-        value = inner;
-    }
-    match (value, last) {
+fn remove(value: &mut Value, element: &PathElement) {
+    match (value, element) {
         (Value::Object(map), PathElement::Field(name)) => drop(map.shift_remove(&**name)),
         (Value::Array(items), element) => {
             if let Some(index) = position(items, element) {
@@ -107,14 +220,47 @@ fn step<'value>(value: &'value mut Value, element: &PathElement) -> Option<&'val
     }
 }
 
-fn position(items: &[Value], element: &PathElement) -> Option<usize> {
-    items
-        .iter()
-        .enumerate()
-        .position(|(at, item)| match element {
-            PathElement::Key(keys) => keys.iter().all(|(name, value)| item[&**name] == *value),
-            PathElement::Value(value) => item == value,
-            PathElement::Index(index) => usize::try_from(*index) == Ok(at),
-            PathElement::Field(_) => false,
-        })
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn set(value: &Value) -> FieldSet {
+        FieldSet::parse(value).unwrap()
+    }
+
+    #[test]
+    fn what_holds_something_that_is_kept_stays() {
+        let mut object = json!({"data": {"a": "1", "b": "2"}, "other": {"c": "3"},
+            "list": [{"name": "x", "image": "i", "pull": "p"}, {"name": "y"}, {"name": "z"}]});
+        let theirs = set(
+            &json!({"f:data": {".": {}, "f:a": {}, "f:b": {}}, "f:other": {".": {}, "f:c": {}},
+            "f:list": {".": {}, "k:{\"name\":\"x\"}": {".": {}, "f:name": {}, "f:image": {}, "f:pull": {}},
+                "k:{\"name\":\"y\"}": {".": {}, "f:name": {}}}}),
+        );
+        let kept = set(&json!({"f:data": {"f:a": {}}, "f:list":
+            {"k:{\"name\":\"x\"}": {".": {}, "f:name": {}, "f:image": {}}}}));
+        take_away(&mut object, &theirs.difference(&kept), &kept);
+        assert_eq!(
+            object,
+            json!({"data": {"a": "1"}, "list": [{"name": "x", "image": "i"}, {"name": "z"}]})
+        );
+    }
+
+    #[test]
+    fn what_becomes_data_is_kept() {
+        let secret = json!({"kind": "Secret", "stringData": {"a": "1"}, "data": {"b": "Mg=="}});
+        assert_eq!(turned_into(&secret), set(&json!({"f:data": {"f:a": {}}})));
+    }
+
+    #[test]
+    fn a_patch_says_what_comes_and_what_goes() {
+        let from = json!({"a": {"b": 1, "c": 2}, "list": [1, 2], "same": {"x": 1}});
+        let to = json!({"a": {"b": 3, "d": {"e": 4}}, "list": [2], "same": {"x": 1}});
+        assert_eq!(
+            merge_patch(&from, &to),
+            json!({"a": {"b": 3, "c": null, "d": {"e": 4}}, "list": [2]})
+        );
+    }
 }

@@ -49,6 +49,7 @@ mod tests {
             resource: resource(kind),
             namespace: Some("shop".into()),
             definition: Definition::Cluster,
+            served_as: None,
         }
     }
 

@@ -77,7 +77,16 @@ impl Walk<'_> {
             // The server may put a default in its place.
             return;
         }
-        let message = || format!("it must be {}, not {}", of.shape.name(), name_of(value));
+        // YAML makes numbers of versions, and booleans of `yes` and `y`.
+        let is_unquoted = of.shape == Shape::String && (value.is_number() || value.is_boolean());
+        let hint = if is_unquoted { "; quote it" } else { "" };
+        let message = || {
+            format!(
+                "it must be {}, not {}{hint}",
+                of.shape.name(),
+                name_of(value)
+            )
+        };
         if !of.shape.takes(value) {
             return self.refuse(message());
         }
@@ -330,7 +339,7 @@ mod tests {
                 ".spec.port: it must be a whole number or a string, not a fraction",
                 ".spec.tags: it must have at most 2 items, not 3",
                 ".spec.tags[1]: an earlier item of the list has the same key",
-                ".spec.tags[2]: it must be a string, not a number",
+                ".spec.tags[2]: it must be a string, not a number; quote it",
             ]
         );
         assert_eq!(

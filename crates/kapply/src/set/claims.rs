@@ -104,6 +104,7 @@ mod tests {
             resource: ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "ConfigMap")),
             namespace: Some("shop".into()),
             definition: Definition::Cluster,
+            served_as: None,
         }
     }
 

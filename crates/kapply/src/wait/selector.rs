@@ -79,6 +79,7 @@ pub(super) mod tests {
             object,
             namespace: Some("shop".to_owned()),
             definition: Definition::Cluster,
+            served_as: None,
         }
     }
 
