@@ -112,7 +112,7 @@ async fn prepare(
         journal,
         progress: Progress::start(),
     };
-    let checked = check_nodes(plan, &stage);
+    let checked = check_nodes(plan, &stage).and_then(|()| check_next_image(plan, &stage));
     if checked.is_ok() && !stage.journal.changes().is_empty() {
         stage
             .progress
@@ -148,6 +148,24 @@ async fn find_name_server(plan: &mut Plan, client: &kube::Client) -> Result<()> 
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Refuses a next version that runs already: nothing would be rolled out.
+fn check_next_image(plan: &Plan, stage: &Stage) -> Result<()> {
+    let rolls = |drill: &&Drill| drill.needs.contains(&Need::ImageNext);
+    let runs = stage.target.containers.first().map(|(_, image)| image);
+    // What an interrupted run left is put back first.
+    if runs != stage.params.image_next.as_ref()
+        || !stage.journal.changes().is_empty()
+        || !plan.drills.iter().any(rolls)
+    {
+        return Ok(());
+    }
+    Err(Error::Target(format!(
+        "deployment {} runs {} already; name another version with --image-next",
+        stage.target.deployment,
+        runs.map_or("", String::as_str)
+    )))
 }
 
 /// Refuses drills that take a node away where none may be taken, unless one is added first.

@@ -34,6 +34,9 @@ fn a_healthy_stack_keeps_its_promises() {
         "--manifests",
         manifests.to_str().unwrap(),
     ];
+    let same = ["rollout", "--image-next", &shared.image];
+    drill(&shared, &namespace, folder.path(), &same)
+        .fails_naming(2, &["runs", &shared.image, "--image-next"]);
     let before = owners(&shared, &namespace);
     drill(
         &shared,
