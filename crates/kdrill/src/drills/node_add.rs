@@ -41,9 +41,10 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     let is_new = |name: &String| !before.contains(name);
     let joined = stage
         .reach(findings, "a new node is Ready", asked, |view| {
-            view.nodes
+            // Ready alone is not enough: the taint of a node that is not leaves it a moment later.
+            view.schedulable()
                 .iter()
-                .any(|(name, node)| is_new(name) && node.ready)
+                .any(|name| is_new(&(*name).to_owned()))
         })
         .await;
     let Some(joined) = joined else {
