@@ -103,21 +103,15 @@ fn restarts_that_hang_take_too_long_or_hit_the_replicas_are_told_apart() {
         "{slow:?}"
     );
 
-    let mut stop = shared.kubectl_command(&["-n", &namespace.name, "scale", "deployment"]);
-    stop.args(["web-deployment", "--replicas=0"]);
-    let words = std::iter::once(stop.get_program()).chain(stop.get_args());
+    let mut kill = shared.kubectl_command(&["-n", &namespace.name, "delete", "pods"]);
+    kill.args(["-l", "app=web", "--grace-period=0", "--force"]);
+    let words = std::iter::once(kill.get_program()).chain(kill.get_args());
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     let along = found(&words.join(" "), &["--timeout", "15s"]);
     let kept = (
         "the same replicas are Ready and serving".to_owned(),
         "not reached".to_owned(),
     );
+    // Whether requests fail besides depends on who is faster, the new ones or the end of the old.
     assert!(along.contains(&kept), "{along:?}");
-    let failed = along
-        .iter()
-        .find(|(promise, _)| promise == "no request fails");
-    assert!(
-        failed.is_some_and(|(_, measured)| measured.contains("connect-")),
-        "{along:?}"
-    );
 }
