@@ -97,21 +97,29 @@ fn restarts_that_hang_take_too_long_or_hit_the_replicas_are_told_apart() {
         &format!("{klab} node restart server kube-apiserver"),
         &["--max-recovery", "control-plane-restart=1ms"],
     );
-    // One that is away for longer than the nodes' grace takes the endpoints along, too.
+    assert_eq!(slow.len(), 1, "{slow:?}");
     assert!(
         slow[0].0 == answers && slow[0].1.starts_with("after "),
         "{slow:?}"
     );
 
-    let mut kill = shared.kubectl_command(&["-n", &namespace.name, "delete", "pods"]);
-    kill.args(["-l", "app=web", "--grace-period=0", "--force"]);
-    let words = std::iter::once(kill.get_program()).chain(kill.get_args());
-    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-    let along = found(&words.join(" "), &["--timeout", "15s"]);
+    // Nobody is left when the new ones are asked for: requests fail on every machine.
+    let kubectl = shared.kubectl_command(&[]);
+    let kubectl = format!("{} -n {}", kubectl.get_program().display(), namespace.name);
+    let scale = format!("{kubectl} scale deployment web-deployment --replicas");
+    let gone = format!("{kubectl} wait --for=delete pods -l app=web");
+    let replace = format!("sh -c '{scale}=0 && {gone} && {scale}=3'");
+    let along = found(&replace, &["--timeout", "15s"]);
     let kept = (
         "the same replicas are Ready and serving".to_owned(),
         "not reached".to_owned(),
     );
-    // Whether requests fail besides depends on who is faster, the new ones or the end of the old.
     assert!(along.contains(&kept), "{along:?}");
+    let failed = along
+        .iter()
+        .find(|(promise, _)| promise == "no request fails");
+    assert!(
+        failed.is_some_and(|(_, measured)| measured.contains("connect-")),
+        "{along:?}"
+    );
 }

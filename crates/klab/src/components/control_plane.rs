@@ -89,6 +89,9 @@ fn api_server(spec: &ClusterSpec, server: &NodeSpec) -> Component {
         "--feature-gates=MutatingAdmissionPolicy=true".to_owned(),
         "--runtime-config=admissionregistration.k8s.io/v1beta1=true".to_owned(),
         "--profiling=false".to_owned(),
+        // Open watches keep one that ends for 2 s, not for a minute: longer than nodes are given
+        // before they count as lost.
+        "--shutdown-send-retry-after=true".to_owned(),
         format!("--service-cluster-ip-range={SERVICE_NET}"),
         format!("--etcd-servers=https://127.0.0.1:{ETCD_PORT}"),
         format!("--etcd-cafile={}", pki("etcd-ca.crt")),
