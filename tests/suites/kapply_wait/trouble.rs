@@ -53,6 +53,7 @@ fn cut_connections_lose_nothing() {
     Shared::eventually("a watch", Duration::from_secs(20), || {
         (proxy.accepted() > 0).then_some(())
     });
+    let before = proxy.accepted();
     for _ in 0..3 {
         let so_far = proxy.accepted();
         proxy.cut();
@@ -73,6 +74,7 @@ fn cut_connections_lose_nothing() {
         ran.stdout.contains("deployment.apps/slow (namespace"),
         "{ran}"
     );
+    assert!(proxy.accepted() > before, "nothing was cut: {ran}");
 }
 
 #[test]

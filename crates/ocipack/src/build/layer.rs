@@ -91,6 +91,6 @@ mod tests {
         tree.add("/a", 0o644, Content::Section(section)).unwrap();
         file.set_len(100).unwrap();
         let error = pack(&tree).unwrap_err().to_string();
-        assert!(error.contains("a became shorter"), "{error}");
+        assert!(error.contains("/a became shorter"), "{error}");
     }
 }

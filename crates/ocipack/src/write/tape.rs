@@ -35,7 +35,7 @@ impl<W: Write> Tape<W> {
         // The next header would lie within the rest that this one promised.
         if content.write_to(&mut self.out)? != size {
             return Err(io::Error::other(format!(
-                "{path} became shorter while it was read"
+                "the file for /{path} became shorter while it was read; try again when nothing writes to it"
             )));
         }
         let rest = size.wrapping_neg() % BLOCK as u64;
