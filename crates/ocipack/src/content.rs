@@ -3,7 +3,7 @@
 //! Layers are never in memory: whatever an image weighs, this is what keeps it on the disk.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -100,17 +100,8 @@ impl Section {
         }
     }
 
-    fn write_to(mut self, out: &mut impl Write) -> io::Result<u64> {
-        let mut buffer = vec![0; PIECE];
-        let mut written = 0;
-        loop {
-            let read = self.read(&mut buffer)?;
-            if read == 0 {
-                return Ok(written);
-            }
-            out.write_all(&buffer[..read])?;
-            written += read as u64;
-        }
+    fn write_to(self, out: &mut impl Write) -> io::Result<u64> {
+        io::copy(&mut BufReader::with_capacity(PIECE, self), out)
     }
 }
 
