@@ -18,6 +18,7 @@ use crate::{command::Tail, error::chain};
 const AGAIN: Duration = Duration::from_millis(200);
 /// From how long before its last line a log is read again: `sinceTime` counts whole seconds.
 const OVERLAP: Duration = Duration::from_secs(1);
+
 /// Copies whole lines of a pod's log until its last, reading it again where it breaks off.
 pub(super) async fn follow(pods: Api<Pod>, pod: String, mut output: DuplexStream, errors: Tail) {
     let (mut since, mut ended) = (None, false);
