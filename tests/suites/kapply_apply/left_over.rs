@@ -22,6 +22,14 @@ fn changes(place: &Place, object: &Value) -> Vec<String> {
         .collect()
 }
 
+/// An apply, after which the next one finds nothing to do.
+fn settles(place: &Place, object: Value) {
+    let objects = [object];
+    place.apply(&objects, &[]).exits(0);
+    let ran = place.apply(&objects, &[]).exits(0);
+    assert!(ran.stdout.contains("1 unchanged"), "{ran}");
+}
+
 #[test]
 fn a_takeover_shows_what_goes_and_not_what_the_server_fills_in() {
     let place = Place::new("exact");
@@ -41,9 +49,7 @@ fn a_takeover_shows_what_goes_and_not_what_the_server_fills_in() {
         shown[1].starts_with("removed ") && shown[1].contains("env[name=\"B\"]"),
         "{shown:?}"
     );
-    place.apply(&[object.clone()], &[]).exits(0);
-    let ran = place.apply(&[object], &[]).exits(0);
-    assert!(ran.stdout.contains("1 unchanged"), "{ran}");
+    settles(&place, object);
 }
 
 #[test]
@@ -60,9 +66,7 @@ fn fields_that_exclude_each_other_change_places_in_a_takeover() {
     for part in ["emptyDir", "configMap", ".spec.strategy.rollingUpdate"] {
         assert!(shown.contains(part), "{shown}");
     }
-    place.apply(&[object.clone()], &[]).exits(0);
-    let ran = place.apply(&[object], &[]).exits(0);
-    assert!(ran.stdout.contains("1 unchanged"), "{ran}");
+    settles(&place, object);
 }
 
 #[test]

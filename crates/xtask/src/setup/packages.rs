@@ -66,7 +66,12 @@ pub(super) const SUITES: &[Package] = &[
     Package {
         name: "chromium",
         present: || {
-            let names = ["chromium", "chromium-browser", "google-chrome"];
+            let names = [
+                "chromium",
+                "chromium-browser",
+                "google-chrome",
+                "google-chrome-stable",
+            ];
             names.iter().any(|name| find_program(name).is_some())
         },
     },
@@ -101,7 +106,10 @@ pub(super) fn ensure(runner: &Runner, packages: &[Package]) -> anyhow::Result<()
     install(runner, &missing(packages))?;
     let left = missing(packages);
     if !left.is_empty() {
-        bail!("apt did its work, but {} cannot be found", left.join(" "));
+        bail!(
+            "apt did its work, but what {} would bring cannot be found; see that it is on PATH, and run again",
+            left.join(" ")
+        );
     }
     Ok(())
 }
