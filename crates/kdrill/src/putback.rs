@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cluster::{
+        controllers,
         field::{self, Field, SavedField},
         nodes, probes,
     },
@@ -37,6 +38,8 @@ pub enum Change {
     Cordoned(NodeRef),
     /// A set of objects was made in this namespace, for the prune drill.
     ProbeSet(String),
+    /// A Deployment was made in this namespace, to see whether the controllers act.
+    ControllerProbe(String),
 }
 
 /// A node.
@@ -73,6 +76,9 @@ impl Change {
             Self::Cordoned(NodeRef { node, .. }) => format!("make node {node} schedulable again"),
             Self::ProbeSet(namespace) => {
                 format!("delete the prune drill's objects in namespace {namespace}")
+            }
+            Self::ControllerProbe(namespace) => {
+                format!("delete the Deployment of no pods in namespace {namespace}")
             }
         }
     }
@@ -159,6 +165,9 @@ impl Journal {
             }
             Change::Cordoned(node) => nodes::uncordon(client, node).await?,
             Change::ProbeSet(namespace) => probes::delete_probes(client, namespace).await?,
+            Change::ControllerProbe(namespace) => {
+                controllers::delete_probe(client, namespace).await?;
+            }
         }
         self.lock().retain(|standing| standing != change);
         self.save()

@@ -123,3 +123,58 @@ fn restarts_that_hang_take_too_long_or_hit_the_replicas_are_told_apart() {
         "{along:?}"
     );
 }
+
+/// The API server answers all the while, but nobody acts on what it is told.
+#[test]
+fn controllers_that_do_not_come_back_are_noticed() {
+    let shared = Shared::get();
+    let namespace = Namespace::create(&shared, "idle");
+    deploy(&shared, &namespace, |_| {});
+    // The kernel knows fifteen letters of a process's name.
+    let tell = |signal| {
+        [
+            "exec",
+            "server",
+            "--",
+            "pkill",
+            signal,
+            "-x",
+            "kube-controller",
+        ]
+    };
+    let klab = tool("klab");
+    let stop = format!(
+        "{} --name {} {}",
+        klab.display(),
+        shared.name,
+        tell("-STOP").join(" ")
+    );
+    let report = tempfile::tempdir().unwrap();
+    let words = [
+        "control-plane-restart",
+        "--control-plane-restart",
+        &stop,
+        "--timeout",
+        "4s",
+    ];
+    let drilled = drill(&shared, &namespace, report.path(), &words);
+    shared.klab(&tell("-CONT")).exits(0);
+    drilled.exits(1);
+    let found = broken(&reports_are_whole(report.path()), "control-plane-restart");
+    let idle = (
+        "the controllers act again".to_owned(),
+        "not reached".to_owned(),
+    );
+    assert_eq!(found, [idle]);
+
+    let ready = [
+        "wait",
+        "--for=condition=Ready",
+        "nodes",
+        "--all",
+        "--timeout=60s",
+    ];
+    shared.kubectl(&ready, "").exits(0);
+    let left = shared.get_json(&["deployments", "-n", &namespace.name]);
+    assert_eq!(left["items"].as_array().map(Vec::len), Some(1), "{left}");
+}

@@ -7,8 +7,10 @@ use tokio::time::timeout;
 
 use super::{Drill, Findings, Need, Stage, stage::seconds};
 use crate::{
+    cluster::controllers,
     error::{Error, Result},
     limits::Limits,
+    putback::Change,
 };
 
 /// How often the API server is asked whether it is there, and how long it may take to say so.
@@ -18,8 +20,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The drill.
 pub const DRILL: Drill = Drill {
     name: "control-plane-restart",
-    promise: "the control plane is restarted: it answers again in time, the replicas stay, and no request fails",
-    does: "runs --control-plane-restart and asks the API server until it answers again",
+    promise: "the control plane is restarted: it answers again in time, its controllers act, the replicas stay, and no request fails",
+    does: "runs --control-plane-restart, asks the API server until it answers again, and makes a Deployment of no pods to see the controllers act",
     needs: &[Need::Load, Need::ControlPlaneRestart],
     limits: Limits {
         max_recovery: Duration::from_mins(1),
@@ -41,6 +43,8 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
     {
         return Ok(());
     }
+    // One that a killed run left would say nothing of the controllers of today.
+    controllers::delete_probe(&stage.client.0, &stage.target.namespace).await?;
     let pods = stage.timeline.view().ready_names();
     let asked = stage.act("", "restart the control plane");
     let (limit, allowed) = (
@@ -79,7 +83,10 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
         findings.seconds("API server away", seconds(away, back));
     }
 
-    // What a control plane that comes back does wrong shows only once it is there.
+    // What a control plane that comes back does wrong shows only once all of it is there.
+    if let Some(back) = back {
+        controllers_act(stage, findings, back).await?;
+    }
     let (replicas, settled) = (
         stage.params.replicas,
         stage.timeline.now() + stage.params.steady,
@@ -94,6 +101,21 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
         )
         .await;
     stage.judge_requests(asked, findings).await
+}
+
+/// Notes whether the controllers act, and when they did, counted from the API server's answer.
+async fn controllers_act(stage: &Stage, findings: &mut Findings, back: Duration) -> Result<()> {
+    let (client, namespace) = (&stage.client.0, &stage.target.namespace);
+    let probe = Change::ControllerProbe(namespace.clone());
+    stage.journal.add(probe)?;
+    let limit = stage.params.timeout;
+    let act = controllers::act(client, namespace, limit).await?;
+    findings.reached(
+        "the controllers act again",
+        format!("within {} s", limit.as_secs()),
+        act.then(|| seconds(back, stage.timeline.now())),
+    );
+    Ok(())
 }
 
 async fn answers(stage: &Stage) -> bool {
