@@ -119,6 +119,8 @@ fn build_module(
             "-mod=readonly",
             "-trimpath",
             "-buildvcs=false",
+            // The linker drops it (-s -w), and making it is a quarter of the compiler's work.
+            "-gcflags=all=-dwarf=false",
             "-o",
         ])
         .arg(format!("{}/", programs.display()))
