@@ -50,8 +50,13 @@ fn cut_connections_lose_nothing() {
     let mut command = place.shared.kapply_command(&words);
     let input = list(&[slow]);
     let waiting = thread::spawn(move || e2e::run(&mut command, &input));
-    Shared::eventually("a watch", Duration::from_secs(20), || {
-        (proxy.accepted() > 0).then_some(())
+    // From the first contact on, cuts are another story: it is tried for half a second only.
+    let ours = ["deployment", "slow", "--show-managed-fields", "-n"];
+    let ours = [&ours[..], &[place.namespace.name.as_str()]].concat();
+    Shared::eventually("the apply", Duration::from_secs(20), || {
+        let managers = place.shared.get_json(&ours)["metadata"]["managedFields"].clone();
+        let applied = |entry: &Value| entry["operation"] == "Apply";
+        managers.as_array()?.iter().any(applied).then_some(())
     });
     let before = proxy.accepted();
     for _ in 0..3 {
