@@ -9,6 +9,7 @@ mod feed;
 mod goal;
 mod lookup;
 mod options;
+mod pod;
 mod pods;
 mod readiness;
 mod rollout;

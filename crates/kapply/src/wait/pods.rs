@@ -6,10 +6,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::{
-    container::{self, Rules},
-    event,
-    readiness::condition,
-    trouble::{GRACE, Gravity, Trouble, advice, join},
+    container::Rules,
+    event, pod,
+    trouble::{Gravity, Trouble, advice},
 };
 
 /// The objects of one namespace that explain workloads.
@@ -114,7 +113,7 @@ pub(super) fn troubles(
         if leaves && workload["kind"] != "Job" {
             continue;
         }
-        let Some(mut trouble) = trouble(pod, around, rules, learnt) else {
+        let Some(mut trouble) = pod::trouble(pod, around, rules, learnt) else {
             continue;
         };
         if !is_current {
@@ -128,130 +127,8 @@ pub(super) fn troubles(
         }
         found.push(trouble);
     }
-    found.sort_by_key(|trouble| match trouble.gravity {
-        Gravity::Fatal => 0,
-        Gravity::Lasting(_) => 1,
-        Gravity::Note => 2,
-    });
+    found.sort_by_key(|trouble| trouble.gravity.rank());
     found
-}
-
-/// What is wrong with one pod.
-pub(super) fn trouble(
-    pod: &Value,
-    around: &Neighbourhood<'_>,
-    rules: &Rules,
-    learnt: &mut Learnt,
-) -> Option<Trouble> {
-    let text = |pointer: &str| {
-        let value = pod.pointer(pointer).and_then(Value::as_str);
-        value.unwrap_or_default()
-    };
-    let (name, uid) = (text("/metadata/name"), text("/metadata/uid"));
-    let own = &|gravity, reason: &str, message: &str| Trouble {
-        gravity,
-        uid: uid.to_owned(),
-        reason: reason.to_owned(),
-        text: format!("pod {name}: {}", join(reason, message)),
-        advice: advice(reason, message),
-        speaker: None,
-    };
-    if let Some(scheduled) =
-        condition(pod, "PodScheduled").filter(|condition| condition.is("False"))
-    {
-        let coming = learnt.node_is_coming.contains(uid)
-            || pod.pointer("/status/nominatedNodeName").is_some();
-        return Some(match (scheduled.reason, coming) {
-            ("Unschedulable", false) => {
-                own(Gravity::Lasting(GRACE), scheduled.reason, scheduled.message)
-            }
-            ("Unschedulable", true) => Trouble {
-                advice: None,
-                ..own(
-                    Gravity::Note,
-                    scheduled.reason,
-                    &format!("room is being made for it; {}", scheduled.message),
-                )
-            },
-            _ => own(Gravity::Note, scheduled.reason, scheduled.message),
-        });
-    }
-    let events = around.events(uid);
-    let mut found = None;
-    for (list, role) in [
-        ("initContainerStatuses", "init container"),
-        ("containerStatuses", "container"),
-    ] {
-        let statuses = pod.pointer(&format!("/status/{list}"));
-        for status in statuses.and_then(Value::as_array).into_iter().flatten() {
-            if status.pointer("/state/waiting/reason") == Some(&"ErrImagePull".into()) {
-                learnt.pull_failed.insert(uid.to_owned());
-            }
-            let pull_failed = learnt.pull_failed.contains(uid);
-            let trouble = container::trouble(pod, status, role, rules, pull_failed);
-            found = found.or(trouble.map(|trouble| explain(trouble, status, events)));
-        }
-    }
-    // With a sandbox all volumes are mounted: what was noted before is over.
-    let has_sandbox =
-        condition(pod, "PodReadyToStartContainers").is_some_and(|condition| condition.is("True"));
-    let held =
-        || (!has_sandbox && text("/status/phase") == "Pending").then(|| mount(events, own))?;
-    found.or_else(held).or_else(|| {
-        let failed = text("/status/phase") == "Failed";
-        let message = join(text("/status/reason"), text("/status/message"));
-        failed.then(|| own(Gravity::Note, "Failed", &message))
-    })
-}
-
-/// Puts into the trouble what only the kubelet's events tell: what a probe found.
-fn explain(mut trouble: Trouble, status: &Value, events: &[&Value]) -> Trouble {
-    let place = format!("{{{}}}", status["name"].as_str().unwrap_or_default());
-    let probes = events.iter().filter(|event| {
-        let field = event.pointer("/involvedObject/fieldPath");
-        event["reason"] == "Unhealthy"
-            && field
-                .and_then(Value::as_str)
-                .is_some_and(|field| field.ends_with(&place))
-    });
-    let newest = |kind: &str| {
-        let starts = |event: &&&Value| {
-            event["message"]
-                .as_str()
-                .is_some_and(|text| text.starts_with(kind))
-        };
-        let newest = probes
-            .clone()
-            .filter(starts)
-            .max_by_key(|event| event["lastTimestamp"].as_str())?;
-        newest["message"].as_str()
-    };
-    if trouble.reason == "NotReady" {
-        if let Some(message) = newest("Readiness").or_else(|| newest("Startup")) {
-            trouble.text = format!("{}: {}", trouble.text, message.trim());
-            trouble.advice = advice("Unhealthy", message);
-        }
-    } else if let Some(message) = newest("Liveness").or_else(|| newest("Startup")) {
-        trouble.text = format!("{}; {}", trouble.text, message.trim());
-        trouble.advice = advice("LivenessProbe", message);
-    }
-    trouble
-}
-
-/// A volume that cannot be mounted holds a pod before any container starts.
-fn mount(events: &[&Value], own: impl Fn(Gravity, &str, &str) -> Trouble) -> Option<Trouble> {
-    let event = events
-        .iter()
-        .filter(|event| event["reason"] == "FailedMount" || event["reason"] == "FailedAttachVolume")
-        .max_by_key(|event| event["lastTimestamp"].as_str())?;
-    let message = event["message"].as_str().unwrap_or_default();
-    let absent = message.contains("not found") || message.contains("references non-existent");
-    let gravity = if absent {
-        Gravity::Lasting(GRACE)
-    } else {
-        Gravity::Note
-    };
-    Some(own(gravity, "FailedMount", message))
 }
 
 /// The UID of the owner that controls an object.
@@ -287,11 +164,6 @@ mod tests {
         troubles(workload, &around, &Rules::default(), &mut Learnt::default())
     }
 
-    fn one(pod: &Value, events: &[Value]) -> Option<Trouble> {
-        let around = Neighbourhood::new(std::iter::empty(), events.iter());
-        trouble(pod, &around, &Rules::default(), &mut Learnt::default())
-    }
-
     #[test]
     fn only_the_newest_revision_counts() {
         let workload = json!({"kind": "Deployment", "metadata": {"uid": "d", "annotations": {"deployment.kubernetes.io/revision": "2"}}});
@@ -317,48 +189,5 @@ mod tests {
         assert!(all[0].advice.unwrap().contains("delete the old pod"));
         old["metadata"]["labels"] = json!({"controller-revision-hash": "db-2"});
         assert_eq!(found(&workload, &[&old], &[])[0].gravity, Gravity::Fatal);
-    }
-
-    #[test]
-    fn unschedulable_pods_get_some_time() {
-        let pending = json!({"metadata": {"name": "p", "uid": "u"}, "status": {"phase": "Pending", "conditions": [
-            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient memory."}]}});
-        let trouble = one(&pending, &[]).unwrap();
-        assert_eq!(trouble.gravity, Gravity::Lasting(GRACE));
-        assert_eq!(
-            trouble.text,
-            "pod p: Unschedulable: 0/1 nodes are available: 1 Insufficient memory."
-        );
-    }
-
-    #[test]
-    fn a_probe_says_what_it_found() {
-        let unready = pod("x", "web-1", &json!({"running": {}}));
-        let event = json!({"reason": "Unhealthy", "message": "Readiness probe failed: HTTP probe failed with statuscode: 404",
-            "involvedObject": {"uid": "web-1", "fieldPath": "spec.containers{main}"}});
-        let trouble = one(&unready, &[event]).unwrap();
-        assert_eq!(trouble.gravity, Gravity::Note);
-        assert!(
-            trouble.text.ends_with(
-                "not ready yet: Readiness probe failed: HTTP probe failed with statuscode: 404"
-            ),
-            "{}",
-            trouble.text
-        );
-    }
-
-    #[test]
-    fn a_volume_that_is_not_there_holds_a_pod() {
-        let event = json!({"reason": "FailedMount", "message": "MountVolume.SetUp failed for volume \"v\" : configmap \"absent\" not found",
-            "involvedObject": {"uid": "p"}, "lastTimestamp": "2026-11-23T12:56:40Z"});
-        let mut held = json!({"metadata": {"name": "p", "uid": "p"}, "status": {"phase": "Pending", "containerStatuses": [
-            {"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}]}});
-        assert_eq!(
-            one(&held, std::slice::from_ref(&event)).unwrap().gravity,
-            Gravity::Lasting(GRACE)
-        );
-        held["status"]["conditions"] =
-            json!([{"type": "PodReadyToStartContainers", "status": "True"}]);
-        assert_eq!(one(&held, &[event]), None);
     }
 }

@@ -19,6 +19,17 @@ pub(super) enum Gravity {
     Note,
 }
 
+impl Gravity {
+    /// The gravest first.
+    pub(super) fn rank(self) -> u8 {
+        match self {
+            Self::Fatal => 0,
+            Self::Lasting(_) => 1,
+            Self::Note => 2,
+        }
+    }
+}
+
 /// The container whose log tells more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Speaker {

@@ -21,6 +21,7 @@ use super::{
     feed::{self, Feed, FeedKey},
     lookup,
     options::Terms,
+    pod,
     pods::{self, Learnt, Neighbourhood},
     readiness,
     trouble::{Gravity, Trouble},
@@ -325,7 +326,7 @@ fn troubles(
 ) -> Vec<Trouble> {
     let kind = live["kind"].as_str().unwrap_or_default();
     if kind == "Pod" {
-        return pods::trouble(live, around, &rules, learnt)
+        return pod::trouble(live, around, &rules, learnt)
             .into_iter()
             .collect();
     }
