@@ -2,12 +2,11 @@
 //! `jsonpath:EXPR[=VALUE]`, for objects whose kind says nothing that could be
 //! known beforehand. The forms are those of `kubectl wait --for`.
 
-use jsonpath_rust::{
-    parser::{model::JpQuery, parse_json_path},
-    query::js_path_process,
-};
+mod path;
+
 use serde_json::Value;
 
+use self::path::Path;
 use super::{Status, readiness::observed};
 
 /// What an object has to show; one of several checks is enough.
@@ -19,14 +18,8 @@ pub(super) struct Goal {
 
 #[derive(Debug, Clone)]
 enum Check {
-    Condition {
-        kind: String,
-        status: String,
-    },
-    Path {
-        query: Box<JpQuery>,
-        value: Option<String>,
-    },
+    Condition { kind: String, status: String },
+    Path { path: Path, value: Option<String> },
 }
 
 impl Goal {
@@ -81,20 +74,14 @@ impl Check {
                 "\"{text}\" is no check; write condition:TYPE[=STATUS] or jsonpath:EXPR[=VALUE]"
             ));
         };
-        let (path, value) = split_value(path);
-        let query = parse_json_path(&standard(path)).map_err(|error| {
-            let error = error.to_string();
-            let first = error
-                .lines()
-                .find(|line| line.contains("expected"))
-                .unwrap_or(&error);
-            format!(
-                "\"{path}\" is no JSONPath, such as {{.status.phase}}: {}",
-                first.trim_start_matches([' ', '='])
-            )
-        })?;
+        let (path, value) = path::split_value(path);
+        if value == Some("") && !text.ends_with(['"', '\'']) {
+            return Err(format!(
+                "\"{text}\" has no value behind its equal sign; write jsonpath:EXPR[=VALUE]"
+            ));
+        }
         Ok(Self::Path {
-            query: Box::new(query),
+            path: Path::parse(path)?,
             value: value.map(str::to_owned),
         })
     }
@@ -104,8 +91,8 @@ impl Check {
             // Stale conditions are about what was before.
             Self::Condition { kind, status } => condition(live, kind)
                 .is_some_and(|found| observed(live, found) && same(&found["status"], status)),
-            Self::Path { query, value } => {
-                let found = values(query, live);
+            Self::Path { path, value } => {
+                let found = path.values(live);
                 match value {
                     Some(value) => !found.is_empty() && found.iter().all(|one| text(one) == *value),
                     None => found.iter().any(|one| !text(one).is_empty()),
@@ -132,7 +119,7 @@ impl Check {
                     )
                 }
             },
-            Self::Path { query, .. } => match values(query, live).as_slice() {
+            Self::Path { path, .. } => match path.values(live).as_slice() {
                 [] => "the path finds nothing yet".to_owned(),
                 found => {
                     let texts: Vec<_> = found.iter().map(|value| text(value)).collect();
@@ -157,56 +144,11 @@ fn same(value: &Value, text: &str) -> bool {
         .is_some_and(|value| value.eq_ignore_ascii_case(text))
 }
 
-fn values<'live>(query: &JpQuery, live: &'live Value) -> Vec<&'live Value> {
-    let found = js_path_process(query, live).unwrap_or_default();
-    found
-        .into_iter()
-        .map(jsonpath_rust::query::QueryRef::val)
-        .collect()
-}
-
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
         other => other.to_string(),
-    }
-}
-
-/// `EXPR=VALUE`: the value begins after the first `=` outside brackets and quotes.
-fn split_value(path: &str) -> (&str, Option<&str>) {
-    let (mut depth, mut quote) = (0_i32, None);
-    for (at, char) in path.char_indices() {
-        match (quote, char) {
-            (Some(open), _) => quote = quote.filter(|_| char != open),
-            (None, '"' | '\'') => quote = Some(char),
-            (None, '[' | '{' | '(') => depth += 1,
-            (None, ']' | '}' | ')') => depth -= 1,
-            (None, '=') if depth <= 0 => {
-                let value = path[at + 1..].trim_start_matches('=');
-                let bare = value
-                    .strip_prefix('"')
-                    .and_then(|value| value.strip_suffix('"'))
-                    .or_else(|| value.strip_prefix('\'')?.strip_suffix('\''));
-                return (&path[..at], Some(bare.unwrap_or(value)));
-            }
-            _ => {}
-        }
-    }
-    (path, None)
-}
-
-/// kubectl's `{.status.phase}` as RFC 9535 has it: `$.status.phase`.
-fn standard(path: &str) -> String {
-    let bare = path.trim();
-    let bare = bare
-        .strip_prefix('{')
-        .and_then(|bare| bare.strip_suffix('}'))
-        .unwrap_or(bare);
-    match bare.chars().next() {
-        Some('$') => bare.to_owned(),
-        Some('.' | '[') => format!("${bare}"),
-        _ => format!("$.{bare}"),
     }
 }
 
@@ -279,6 +221,9 @@ mod tests {
             "condition:A=",
             "jsonpath:{.a[}",
             "jsonpath:",
+            "jsonpath:{.status.phase}=",
+            "jsonpath:{.status.phase}{.status.replicas}=Active",
+            "jsonpath:{range .status.conditions[*]}{.status} {end}",
         ] {
             assert!(Goal::parse(goal).is_err(), "{goal}");
         }
