@@ -7,7 +7,10 @@ mod path;
 use serde_json::Value;
 
 use self::path::Path;
-use super::{Status, readiness::observed};
+use super::{
+    Status,
+    readiness::{generation, observed},
+};
 
 /// What an object has to show; one of several checks is enough.
 #[derive(Debug, Clone)]
@@ -43,6 +46,10 @@ impl Goal {
     pub(super) fn judge(&self, live: &Value, own: Status) -> Status {
         if live.pointer("/metadata/deletionTimestamp").is_some() {
             return own;
+        }
+        // What is there now is about what was before.
+        if let Some(unseen) = generation(live) {
+            return Status::pending(format!("waits for {}; {}", self.text, unseen.message));
         }
         if self.any.iter().any(|check| check.holds(live)) {
             return Status::ready(format!("{} holds", self.text));
@@ -201,6 +208,27 @@ mod tests {
         ] {
             assert_eq!(state(goal) == State::Ready, reached, "{goal}");
         }
+    }
+
+    #[test]
+    fn what_was_before_the_change_reaches_no_goal() {
+        // Most controllers say what they have seen once, for all conditions.
+        let mut changed = widget();
+        changed["status"]["observedGeneration"] = json!(1);
+        for goal in ["condition:Serving=False", "jsonpath:{.status.phase}=Active"] {
+            let status = Goal::parse(goal)
+                .unwrap()
+                .judge(&changed, Status::ready(""));
+            assert_eq!(status.state, State::Pending, "{goal}");
+            assert!(
+                status.message.ends_with("not seen the change yet"),
+                "{}",
+                status.message
+            );
+        }
+        changed["status"]["observedGeneration"] = json!(2);
+        let goal = Goal::parse("jsonpath:{.status.phase}=Active").unwrap();
+        assert_eq!(goal.judge(&changed, Status::ready("")).state, State::Ready);
     }
 
     #[test]

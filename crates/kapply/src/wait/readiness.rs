@@ -101,7 +101,7 @@ fn deleting(object: &Value) -> String {
 /// Pending while the controller has not seen this generation. Some controllers
 /// write a string there: the generation (Argo Rollouts) or, longer ago, a hash
 /// of the spec. A number beyond the generation is such a hash and says nothing.
-fn generation(object: &Value) -> Option<Status> {
+pub(super) fn generation(object: &Value) -> Option<Status> {
     let generation = number(object, "/metadata/generation")?;
     let observed = object.pointer("/status/observedGeneration")?;
     let is_behind = match observed.as_i64() {
