@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     container::Rules,
     event, pod,
+    rollout::updates_on_delete,
     trouble::{Gravity, Trouble, advice},
 };
 
@@ -117,13 +118,16 @@ pub(super) fn troubles(
             continue;
         };
         if !is_current {
-            // An old pod holds up a StatefulSet only: others replace it whatever its state is.
-            if workload["kind"] != "StatefulSet" || trouble.gravity == Gravity::Note {
+            // An old pod holds up a StatefulSet, and whatever replaces none by
+            // itself: others replace it whatever its state is.
+            let on_delete = updates_on_delete(workload);
+            let stays = on_delete || workload["kind"] == "StatefulSet";
+            if !stays || trouble.gravity == Gravity::Note {
                 continue;
             }
             trouble.gravity = Gravity::Note;
             trouble.text = format!("{}; it is of the old revision", trouble.text);
-            trouble.advice = advice("OldRevision", "");
+            trouble.advice = advice(if on_delete { "OnDelete" } else { "OldRevision" }, "");
         }
         found.push(trouble);
     }
@@ -189,5 +193,18 @@ mod tests {
         assert!(all[0].advice.unwrap().contains("delete the old pod"));
         old["metadata"]["labels"] = json!({"controller-revision-hash": "db-2"});
         assert_eq!(found(&workload, &[&old], &[])[0].gravity, Gravity::Fatal);
+    }
+
+    #[test]
+    fn an_old_pod_of_a_daemon_set_is_told_where_nobody_replaces_it() {
+        let mut workload = json!({"kind": "DaemonSet", "metadata": {"uid": "n",
+            "annotations": {"deprecated.daemonset.template.generation": "2"}}});
+        let mut old = pod("n", "n-1", &crash());
+        old["metadata"]["labels"] = json!({"pod-template-generation": "1"});
+        assert!(found(&workload, &[&old], &[]).is_empty());
+        workload["spec"] = json!({"updateStrategy": {"type": "OnDelete"}});
+        let all = found(&workload, &[&old], &[]);
+        assert_eq!(all[0].gravity, Gravity::Note);
+        assert!(all[0].advice.unwrap().contains("OnDelete"));
     }
 }

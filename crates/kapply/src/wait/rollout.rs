@@ -1,5 +1,8 @@
 //! Readiness of the workloads that roll out pods.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 use super::{
@@ -71,13 +74,6 @@ pub(super) fn stateful_set(object: &Value) -> Status {
     if let Some(unseen) = unseen(object) {
         return unseen;
     }
-    if object
-        .pointer("/spec/updateStrategy/type")
-        .and_then(Value::as_str)
-        == Some("OnDelete")
-    {
-        return Status::ready("updates wait for pods to be deleted (OnDelete)");
-    }
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
     let count = |field: &str| number(object, &format!("/status/{field}")).unwrap_or(0);
     let ready = count("readyReplicas");
@@ -85,6 +81,9 @@ pub(super) fn stateful_set(object: &Value) -> Status {
     let available = number(object, "/status/availableReplicas").unwrap_or(ready);
     if let Some(pending) = too_few_or_many(wanted, count("replicas"), ready, available) {
         return pending;
+    }
+    if updates_on_delete(object) {
+        return Status::ready(format!("{wanted} of {wanted} replicas ready{ON_DELETE}"));
     }
     let partition = number(object, "/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0);
     if partition > 0 {
@@ -123,24 +122,19 @@ pub(super) fn daemon_set(object: &Value) -> Status {
     let Some(wanted) = number(object, "/status/desiredNumberScheduled") else {
         return Status::pending("its controller has not counted its nodes yet");
     };
-    if object
-        .pointer("/spec/updateStrategy/type")
-        .and_then(Value::as_str)
-        == Some("OnDelete")
-    {
-        return Status::ready("updates wait for pods to be deleted (OnDelete)");
-    }
+    let on_delete = updates_on_delete(object);
     for (field, word) in [
         ("currentNumberScheduled", "scheduled"),
         ("updatedNumberScheduled", "updated"),
         ("numberAvailable", "available"),
         ("numberReady", "ready"),
     ] {
-        if count(field) < wanted {
+        if count(field) < wanted && !(on_delete && word == "updated") {
             return Status::pending(format!("{} of {wanted} pods {word}", count(field)));
         }
     }
-    Status::ready(format!("{wanted} of {wanted} pods ready"))
+    let note = if on_delete { ON_DELETE } else { "" };
+    Status::ready(format!("{wanted} of {wanted} pods ready{note}"))
 }
 
 /// All replicas are there and ready.
@@ -189,112 +183,18 @@ fn too_few_or_many(wanted: i64, replicas: i64, ready: i64, available: i64) -> Op
     })
 }
 
+/// What is said of a set whose pods are replaced when somebody deletes them. They
+/// have to be ready all the same, of whatever revision they are.
+const ON_DELETE: &str = "; updates wait for pods to be deleted (OnDelete)";
+
+pub(super) fn updates_on_delete(object: &Value) -> bool {
+    object.pointer("/spec/updateStrategy/type") == Some(&"OnDelete".into())
+}
+
 /// A workload whose controller never wrote a status says nothing yet; that a
 /// written one is current was checked before.
 fn unseen(object: &Value) -> Option<Status> {
     number(object, "/status/observedGeneration")
         .is_none()
         .then(|| Status::pending("its controller has not seen it yet"))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::wait::{State, readiness::readiness};
-
-    fn deployment_with(status: &Value) -> Value {
-        let mut object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 3},
-            "spec": {"replicas": 3, "progressDeadlineSeconds": 600}, "status": {"observedGeneration": 3}});
-        for (key, value) in status.as_object().unwrap() {
-            object["status"][key] = value.clone();
-        }
-        object
-    }
-
-    fn progressing(reason: &str) -> Value {
-        json!([{"type": "Progressing", "status": "True", "reason": reason}, {"type": "Available", "status": "True"}])
-    }
-
-    #[test]
-    fn a_deployment_is_ready_when_nothing_old_is_left() {
-        let full = |replicas: i64, reason: &str| {
-            deployment_with(
-                &json!({"replicas": replicas, "updatedReplicas": 3, "availableReplicas": 3, "readyReplicas": 3,
-                "conditions": progressing(reason)}),
-            )
-        };
-        assert_eq!(
-            readiness(&full(3, "NewReplicaSetAvailable")).state,
-            State::Ready
-        );
-        assert_eq!(
-            readiness(&full(3, "ReplicaSetUpdated")).state,
-            State::Pending
-        );
-        assert_eq!(
-            readiness(&full(4, "NewReplicaSetAvailable")).message,
-            "1 old replicas still to go"
-        );
-        assert_eq!(
-            readiness(&full(3, "ProgressDeadlineExceeded")).state,
-            State::Failed
-        );
-    }
-
-    #[test]
-    fn a_deployment_that_was_not_seen_is_pending() {
-        let mut object = deployment_with(&json!({"updatedReplicas": 3}));
-        object["metadata"]["generation"] = json!(4);
-        assert_eq!(readiness(&object).state, State::Pending);
-        object["status"] = json!({});
-        assert_eq!(readiness(&object).state, State::Pending);
-    }
-
-    #[test]
-    fn a_stateful_set_follows_its_partition() {
-        let set = |partition: i64, updated: i64| {
-            json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"generation": 1},
-                "spec": {"replicas": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}},
-                "status": {"observedGeneration": 1, "replicas": 3, "readyReplicas": 3, "availableReplicas": 3,
-                    "updatedReplicas": updated, "currentRevision": "a", "updateRevision": "b"}})
-        };
-        assert_eq!(readiness(&set(2, 1)).state, State::Ready);
-        assert_eq!(readiness(&set(1, 1)).state, State::Pending);
-        assert_eq!(readiness(&set(0, 3)).state, State::Pending);
-        let mut mixed = set(0, 3);
-        mixed["status"]["updateRevision"] = json!("a");
-        assert_eq!(readiness(&mixed).state, State::Ready);
-        mixed["status"]["currentReplicas"] = json!(2);
-        assert_eq!(readiness(&mixed).state, State::Pending);
-        let mut uncounted = set(2, 1);
-        let status = uncounted["status"].as_object_mut().unwrap();
-        status.shift_remove("availableReplicas");
-        assert_eq!(readiness(&uncounted).state, State::Ready);
-    }
-
-    #[test]
-    fn a_replica_set_has_all_replicas_and_no_failure() {
-        let mut set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "spec": {"replicas": 2}, "status": {
-            "observedGeneration": 1, "replicas": 2, "readyReplicas": 2, "availableReplicas": 2, "fullyLabeledReplicas": 2}});
-        assert_eq!(readiness(&set).state, State::Ready);
-        set["status"]["conditions"] =
-            json!([{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}]);
-        assert_eq!(readiness(&set).message, "not all replicas: FailedCreate");
-    }
-
-    #[test]
-    fn a_daemon_set_covers_its_nodes() {
-        let set = |ready: i64| {
-            json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"generation": 1}, "status": {
-                "observedGeneration": 1, "desiredNumberScheduled": 2, "currentNumberScheduled": 2,
-                "updatedNumberScheduled": 2, "numberAvailable": 2, "numberReady": ready}})
-        };
-        assert_eq!(readiness(&set(2)).state, State::Ready);
-        assert_eq!(readiness(&set(1)).message, "1 of 2 pods ready");
-        let mut uncounted = set(2);
-        uncounted["status"] = json!({"observedGeneration": 1});
-        assert_eq!(readiness(&uncounted).state, State::Pending);
-    }
 }

@@ -95,6 +95,7 @@ pub(super) fn advice(reason: &str, message: &str) -> Option<&'static str> {
         "OldRevision" => {
             "delete the old pod: a StatefulSet does not replace it before it is healthy"
         }
+        "OnDelete" => "delete the old pod: with the update strategy OnDelete nothing replaces it",
         _ => return None,
     })
 }
