@@ -16,6 +16,9 @@ pub(super) fn trouble(
     around: &Neighbourhood<'_>,
     rules: &Rules,
 ) -> Option<Trouble> {
+    if let Some(refused) = no_replica_set(workload) {
+        return Some(refused);
+    }
     let creator = around.current_set(workload).unwrap_or(workload);
     let uid = creator.pointer("/metadata/uid")?.as_str()?;
     let failure = condition(creator, "ReplicaFailure").filter(|condition| condition.is("True"));
@@ -35,10 +38,26 @@ pub(super) fn trouble(
             newest["message"].as_str()?.to_owned()
         }
     };
+    Some(because(uid, "pods cannot be created", &message))
+}
+
+/// Why a deployment has no replica set of its newest revision, if its controller
+/// says so. That is all it says then: it does not note which generation it has seen.
+pub(super) fn no_replica_set(workload: &Value) -> Option<Trouble> {
+    let progressing = condition(workload, "Progressing")?;
+    if !progressing.is("False") || progressing.reason != "ReplicaSetCreateError" {
+        return None;
+    }
+    let uid = workload.pointer("/metadata/uid")?.as_str()?;
+    let what = "its replica set cannot be created";
+    Some(because(uid, what, progressing.message))
+}
+
+fn because(uid: &str, what: &str, message: &str) -> Trouble {
     // From "... error: pods "x" is forbidden: ..." on it says what matters.
     let message = message
         .split_once("is forbidden: ")
-        .map_or(message.as_str(), |(_, why)| why);
+        .map_or(message, |(_, why)| why);
     let passing = [
         "failed calling webhook",
         "timed out",
@@ -51,14 +70,14 @@ pub(super) fn trouble(
     } else {
         Gravity::Lasting(GRACE)
     };
-    Some(Trouble {
+    Trouble {
         gravity,
         uid: uid.to_owned(),
         reason: "FailedCreate".to_owned(),
-        text: format!("pods cannot be created: {message}"),
+        text: format!("{what}: {message}"),
         advice: advice("FailedCreate", message),
         speaker: None,
-    })
+    }
 }
 
 /// Whether there are fewer pods than there should be.
@@ -103,5 +122,25 @@ mod tests {
             text
         );
         assert_eq!(trouble(&job, &none, &Rules::default()), None);
+    }
+
+    #[test]
+    fn a_deployment_may_be_refused_its_replica_set() {
+        let message = "Failed to create new replica set \"web-6b7c\": replicasets.apps \"web-6b7c\" is forbidden: exceeded quota: q, requested: count/replicasets.apps=1, used: count/replicasets.apps=4, limited: count/replicasets.apps=4";
+        let mut deployment = json!({"kind": "Deployment", "metadata": {"uid": "d"}, "status": {"conditions": [
+            {"type": "Progressing", "status": "False", "reason": "ReplicaSetCreateError", "message": message}]}});
+        let none = Neighbourhood::default();
+        let found = trouble(&deployment, &none, &Rules::default()).unwrap();
+        assert_eq!(found.gravity, Gravity::Lasting(GRACE));
+        assert!(
+            found
+                .text
+                .starts_with("its replica set cannot be created: exceeded quota: q"),
+            "{}",
+            found.text
+        );
+        assert!(found.advice.unwrap().contains("quota"));
+        deployment["status"]["conditions"][0]["status"] = json!("True");
+        assert_eq!(trouble(&deployment, &none, &Rules::default()), None);
     }
 }

@@ -338,11 +338,8 @@ fn troubles(
         ..rules
     };
     match kind {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController"
-            if !seen =>
-        {
-            Vec::new()
-        }
+        "Deployment" if !seen => creation::no_replica_set(live).into_iter().collect(),
+        "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" if !seen => Vec::new(),
         "Deployment"
         | "StatefulSet"
         | "DaemonSet"
