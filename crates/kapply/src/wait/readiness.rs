@@ -230,12 +230,15 @@ fn service(object: &Value) -> Status {
     if object.pointer("/spec/type").and_then(Value::as_str) != Some("LoadBalancer") {
         return Status::ready("");
     }
-    match object
-        .pointer("/status/loadBalancer/ingress")
-        .and_then(Value::as_array)
-    {
-        Some(addresses) if !addresses.is_empty() => Status::ready(""),
-        _ => Status::pending("no load balancer has given it an address yet"),
+    // Where its user gives it addresses, no load balancer need do so.
+    let addressed = ["/status/loadBalancer/ingress", "/spec/externalIPs"].map(|pointer| {
+        let addresses = object.pointer(pointer).and_then(Value::as_array);
+        addresses.is_some_and(|addresses| !addresses.is_empty())
+    });
+    if addressed.contains(&true) {
+        Status::ready("")
+    } else {
+        Status::pending("no load balancer has given it an address yet")
     }
 }
 

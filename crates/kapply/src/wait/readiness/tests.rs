@@ -83,6 +83,10 @@ fn pods_claims_and_services() {
     let mut service =
         json!({"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}});
     assert_eq!(state(&service), State::Pending);
+    service["spec"]["externalIPs"] = json!(["192.0.2.2"]);
+    assert_eq!(state(&service), State::Ready);
+    service["spec"]["externalIPs"] = json!([]);
+    assert_eq!(state(&service), State::Pending);
     service["status"] = json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}});
     assert_eq!(state(&service), State::Ready);
 }
