@@ -131,7 +131,14 @@ fn schedule_advice(message: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&["Insufficient", "Too many pods"]) {
         "lower the pod's requests, or add nodes"
-    } else if says(&["untolerated taint"]) {
+    } else if says(&["{node.kubernetes.io/", "node(s) were unschedulable"]) {
+        // Kubernetes' own taints: not ready, unreachable, cordoned, short of memory, disk or processes.
+        "look at the nodes, which take no pods as they are now: kubectl describe nodes"
+    } else if says(&["volume node affinity conflict"]) {
+        "its volume is where no node is that suits the pod: change the pod's nodeSelector or affinity, or the volume"
+    } else if says(&["free ports"]) {
+        "another pod of the node has its hostPort: choose another one, or add nodes"
+    } else if says(&["untolerated taint", "didn't tolerate"]) {
         "give the pod a toleration, or use nodes without the taint"
     } else if says(&["node affinity", "node selector", "node(s) didn't match"]) {
         "change the pod's nodeSelector or affinity, or label a node"
@@ -181,6 +188,26 @@ mod tests {
                 "FailedCreate",
                 "pods \"x\" is forbidden: exceeded quota: q",
                 "quota",
+            ),
+            (
+                "Unschedulable",
+                "0/2 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }, 1 node(s) were unschedulable.",
+                "describe nodes",
+            ),
+            (
+                "Unschedulable",
+                "0/1 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }.",
+                "toleration",
+            ),
+            (
+                "Unschedulable",
+                "0/1 nodes are available: 1 node(s) had volume node affinity conflict.",
+                "its volume",
+            ),
+            (
+                "Unschedulable",
+                "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
+                "hostPort",
             ),
         ] {
             assert!(
