@@ -215,7 +215,7 @@ async fn explain(
         let told = format!("{}\n{}", waited.status.message, waited.reasons.join("\n"));
         let mut events = watch.events(index, &judgements[index]);
         for event in &mut events {
-            let plain = evidence::printable(&event.message);
+            let plain = evidence::tellable(&event.message);
             event.message = options.mask.text(&plain);
         }
         events.retain(|event| !event.is_told_by(&told));
@@ -315,7 +315,7 @@ impl Clock {
     }
 
     fn waited(&self, index: usize, judgement: &Judgement, mask: &Mask) -> Waited {
-        let conceal = |text: &str| mask.text(&evidence::printable(text));
+        let conceal = |text: &str| mask.text(&evidence::tellable(text));
         let until = self.settled[index].unwrap_or_else(Instant::now);
         let status = Status {
             state: judgement.status.state,

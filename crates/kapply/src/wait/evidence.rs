@@ -111,6 +111,20 @@ pub(super) fn printable(line: &str) -> String {
         .collect()
 }
 
+/// A message of the cluster as it may be shown. A registry that limits pulls
+/// names the account and its token's id to everybody who reads the pod.
+pub(super) fn tellable(message: &str) -> String {
+    const ACCOUNT: &str = "pull rate limit as ";
+    let plain = printable(message);
+    let Some((before, account)) = plain.split_once(ACCOUNT) else {
+        return plain;
+    };
+    let after = account.split_once(". ").map_or("", |(_, after)| after);
+    format!("{before}pull rate limit. {after}")
+        .trim_end()
+        .to_owned()
+}
+
 /// A line that is not longer than fits. Only after values were concealed: half of one is still too much.
 fn cut(mut line: String) -> String {
     if let Some((end, _)) = line.char_indices().nth(LINE_LENGTH) {
@@ -123,6 +137,19 @@ fn cut(mut line: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_s_account_is_not_told() {
+        let message = "toomanyrequests: You have reached your pull rate limit as 'shop.ci': dckr_jti_Ab1.c-D=. You may wait.";
+        assert_eq!(
+            tellable(message),
+            "toomanyrequests: You have reached your pull rate limit. You may wait."
+        );
+        assert_eq!(
+            tellable("your pull rate limit as 'shop': dckr_jti_x"),
+            "your pull rate limit."
+        );
+    }
 
     #[test]
     fn logs_cannot_steer_the_terminal() {

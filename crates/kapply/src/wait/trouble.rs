@@ -102,7 +102,13 @@ pub(super) fn advice(reason: &str, message: &str) -> Option<&'static str> {
 
 fn pull_advice(message: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if says(&[
+    if says(&["toomanyrequests", "rate limit", "429"]) {
+        "this registry limits pulls: give the pod an imagePullSecret of an account, pull from a mirror, or wait"
+    } else if says(&["no match for platform", "no matching manifest"]) {
+        "the registry has this image for other processors only: build it for the node's, too, or select other nodes"
+    } else if says(&["HTTP response to HTTPS client"]) {
+        "this registry speaks no TLS: give it a certificate, or tell the nodes' container runtime"
+    } else if says(&[
         "unauthorized",
         "denied",
         "401",
@@ -178,6 +184,21 @@ mod tests {
                 "ErrImagePull",
                 "docker.io/library/x:nope: not found",
                 "does not have it",
+            ),
+            (
+                "ErrImagePull",
+                "no match for platform in manifest: not found",
+                "other processors",
+            ),
+            (
+                "ImagePullBackOff",
+                "429 Too Many Requests: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+                "limits pulls",
+            ),
+            (
+                "ErrImagePull",
+                "http: server gave HTTP response to HTTPS client",
+                "TLS",
             ),
             (
                 "Unschedulable",
