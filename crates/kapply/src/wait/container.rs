@@ -83,6 +83,9 @@ fn waiting(pod: &Value, status: &Value, rules: &Rules, pull_failed: bool) -> Opt
         | "CreateContainerConfigError"
         | "CreateContainerError" => Gravity::Lasting(GRACE),
         "CrashLoopBackOff" | "RunContainerError" => crash_gravity(status, last, rules),
+        // The first of several tries; what follows them is named above.
+        "ErrImagePull" | "ImagePullBackOff" | "PostStartHookError" => Gravity::Note,
+        _ if is_failure(reason) => Gravity::Lasting(GRACE),
         _ => Gravity::Note,
     };
     // The message of a crash loop only names the pod again; how it ended matters.
@@ -109,6 +112,12 @@ fn waiting(pod: &Value, status: &Value, rules: &Rules, pull_failed: bool) -> Opt
         advice: adviser.to_owned(),
         log: last.filter(|last| last.is_object()).map(|_| true),
     })
+}
+
+/// Whether a reason sounds like a failure: runtimes and kubelets of other
+/// versions have words of their own, such as `ImageInspectError`.
+fn is_failure(reason: &str) -> bool {
+    reason.starts_with("Err") || reason.ends_with("Error") || reason.ends_with("BackOff")
 }
 
 /// A container that has ended badly and will be started again.
@@ -263,6 +272,10 @@ mod tests {
             ("InvalidImageName", Gravity::Fatal),
             ("CreateContainerConfigError", Gravity::Fatal),
             ("CreateContainerError", Gravity::Lasting(GRACE)),
+            ("ImageInspectError", Gravity::Lasting(GRACE)),
+            ("ErrImagePullBackOff", Gravity::Lasting(GRACE)),
+            ("PostStartHookError", Gravity::Note),
+            ("SomethingElse", Gravity::Note),
         ] {
             assert_eq!(
                 judge(&status(reason), &Rules::default()).gravity,
