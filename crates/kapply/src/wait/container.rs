@@ -35,7 +35,7 @@ pub(super) fn trouble(
     pull_failed: bool,
 ) -> Option<Trouble> {
     let found = waiting(pod, status, rules, pull_failed)
-        .or_else(|| ended(status, rules))
+        .or_else(|| ended(pod, status, role, rules))
         .or_else(|| unready(status, role))?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (name, container) = (text(&pod["metadata"]["name"]), text(&status["name"]));
@@ -120,10 +120,11 @@ fn is_failure(reason: &str) -> bool {
     reason.starts_with("Err") || reason.ends_with("Error") || reason.ends_with("BackOff")
 }
 
-/// A container that has ended badly and will be started again.
-fn ended(status: &Value, rules: &Rules) -> Option<Found> {
+/// A container that has ended, badly or although it should run on.
+fn ended(pod: &Value, status: &Value, role: &str, rules: &Rules) -> Option<Found> {
     let end = status.pointer("/state/terminated")?;
-    if end["exitCode"] == 0 {
+    let runs_on = role == "container" && pod["spec"]["restartPolicy"] == "Always";
+    if end["exitCode"] == 0 && !runs_on {
         return None;
     }
     let (text, reason) = exit(end)?;
@@ -175,9 +176,10 @@ fn is_old_end(end: &Value, rules: &Rules) -> bool {
 fn exit(end: &Value) -> Option<(String, &str)> {
     let code = end["exitCode"].as_i64()?;
     let text = |key: &str| end[key].as_str().unwrap_or_default();
-    let reason = match text("reason") {
-        "" => "Error",
-        reason => reason,
+    let reason = match (text("reason"), code) {
+        ("", 0) => "Completed",
+        ("", _) => "Error",
+        (reason, _) => reason,
     };
     Some((
         join(&format!("exit code {code} ({reason})"), text("message")),
@@ -261,6 +263,22 @@ mod tests {
         let twice = judge(&twice, &Rules::default());
         assert_eq!(twice.gravity, Gravity::Fatal);
         assert!(twice.advice.unwrap().contains("memory limit"));
+    }
+
+    #[test]
+    fn a_command_that_is_done_is_no_service() {
+        let end =
+            json!({"exitCode": 0, "reason": "Completed", "finishedAt": "2026-11-23T12:56:37Z"});
+        let done = json!({"name": "main", "restartCount": 0, "state": {"terminated": end}, "lastState": {}});
+        let found = |policy: &str, role: &str| {
+            let pod = json!({"metadata": {"name": "web-1", "uid": "u"}, "spec": {"restartPolicy": policy}});
+            trouble(&pod, &done, role, &Rules::default(), false)
+        };
+        let trouble = found("Always", "container").unwrap();
+        assert_eq!(trouble.gravity, Gravity::Note);
+        assert!(trouble.advice.unwrap().contains("run it as a Job"));
+        assert_eq!(found("Never", "container"), None);
+        assert_eq!(found("Always", "init container"), None);
     }
 
     #[test]
