@@ -24,13 +24,16 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 pub(crate) use self::readiness::readiness;
-use self::watch::{Judgement, Watch};
 pub use self::{
     event::Event,
     evidence::Log,
     options::{
         TIMEOUT_ANNOTATION, TimeoutFor, WAIT_FOR_ANNOTATION, WaitFor, WaitOptions, duration,
     },
+};
+use self::{
+    trouble::Gravity,
+    watch::{Judgement, Watch},
 };
 use crate::{
     connect::{Cluster, Retry},
@@ -163,7 +166,7 @@ pub async fn wait(
         let judgements = watch.judge();
         clock.note(&judgements);
         for (index, judgement) in judgements.iter().enumerate() {
-            let waited = clock.waited(index, judgement, &options.mask);
+            let waited = clock.waited(index, judgement, &options.mask, false);
             let news = (waited.status.clone(), waited.reasons.clone());
             if !judgement.is_unheard && shown[index].as_ref() != Some(&news) {
                 observe(&targets[index], &waited);
@@ -314,7 +317,8 @@ impl Clock {
         wake.unwrap_or_else(|| Instant::now() + LOOK)
     }
 
-    fn waited(&self, index: usize, judgement: &Judgement, mask: &Mask) -> Waited {
+    /// What is known about a target; `is_last` if nothing more will be.
+    fn waited(&self, index: usize, judgement: &Judgement, mask: &Mask, is_last: bool) -> Waited {
         let conceal = |text: &str| mask.text(&evidence::tellable(text));
         let until = self.settled[index].unwrap_or_else(Instant::now);
         let status = Status {
@@ -325,10 +329,9 @@ impl Clock {
                 conceal(&judgement.status.message)
             },
         };
-        let reasons = judgement
-            .troubles
-            .iter()
-            .map(|trouble| conceal(&trouble.text));
+        let news = judgement.troubles.iter();
+        let news = news.filter(|trouble| is_last || trouble.gravity != Gravity::Passing);
+        let reasons = news.map(|trouble| conceal(&trouble.text));
         let reasons = reasons.filter(|text| *text != status.message);
         Waited {
             reasons: reasons.take(MAX_REASONS).collect(),
@@ -344,7 +347,7 @@ impl Clock {
 
     fn report(&self, end: End, judgements: &[Judgement], options: &WaitOptions) -> Vec<Waited> {
         let waited = judgements.iter().enumerate().map(|(index, judgement)| {
-            let waited = self.waited(index, judgement, &options.mask);
+            let waited = self.waited(index, judgement, &options.mask, true);
             Waited {
                 timed_out: end == End::TimedOut && !self.is_look && self.is_late(index, judgement),
                 ..waited

@@ -1,5 +1,8 @@
 //! What is wrong with one container, as its status in the pod tells.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -25,12 +28,48 @@ impl Rules {
     }
 }
 
-/// What is wrong with a container; `role` is `container` or `init container`.
+/// What a container is in its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It has to end before the next one starts.
+    Init,
+    /// An init container that runs on beside the others.
+    Sidecar,
+    /// It does what the pod is for.
+    Main,
+}
+
+impl Role {
+    /// The role of an init container.
+    pub(super) fn of_init(pod: &Value, name: &Value) -> Self {
+        let specs = pod
+            .pointer("/spec/initContainers")
+            .and_then(Value::as_array);
+        let spec = specs
+            .into_iter()
+            .flatten()
+            .find(|spec| spec["name"] == *name);
+        match spec {
+            Some(spec) if spec["restartPolicy"] == "Always" => Self::Sidecar,
+            _ => Self::Init,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Init => "init container",
+            Self::Sidecar => "sidecar container",
+            Self::Main => "container",
+        }
+    }
+}
+
+/// What is wrong with a container.
 /// `pull_failed` says whether a pull failed since the wait began.
 pub(super) fn trouble(
     pod: &Value,
     status: &Value,
-    role: &str,
+    role: Role,
     rules: &Rules,
     pull_failed: bool,
 ) -> Option<Trouble> {
@@ -42,7 +81,7 @@ pub(super) fn trouble(
     Some(Trouble {
         gravity: found.gravity,
         uid: text(&pod["metadata"]["uid"]),
-        text: format!("pod {name}: {role} {container}: {}", found.text),
+        text: format!("pod {name}: {} {container}: {}", role.word(), found.text),
         advice: advice(&found.advice, &found.text),
         speaker: found.log.map(|previous| Speaker {
             pod: name,
@@ -69,7 +108,8 @@ fn waiting(pod: &Value, status: &Value, rules: &Rules, pull_failed: bool) -> Opt
     let is_old = rules.is_before(pod.pointer("/metadata/creationTimestamp"));
     let last = status.pointer("/lastState/terminated");
     let gravity = match reason {
-        "" | "ContainerCreating" | "PodInitializing" => return None,
+        "ContainerCreating" => return Some(created()),
+        "" | "PodInitializing" => return None,
         // The kubelet turns ErrImagePull into ImagePullBackOff when it happens
         // again. Of an old pod this may be a failure of yesterday.
         "ImagePullBackOff" if !is_old || pull_failed => Gravity::Fatal,
@@ -121,9 +161,9 @@ fn is_failure(reason: &str) -> bool {
 }
 
 /// A container that has ended, badly or although it should run on.
-fn ended(pod: &Value, status: &Value, role: &str, rules: &Rules) -> Option<Found> {
+fn ended(pod: &Value, status: &Value, role: Role, rules: &Rules) -> Option<Found> {
     let end = status.pointer("/state/terminated")?;
-    let runs_on = role == "container" && pod["spec"]["restartPolicy"] == "Always";
+    let runs_on = role == Role::Main && pod["spec"]["restartPolicy"] == "Always";
     if end["exitCode"] == 0 && !runs_on {
         return None;
     }
@@ -147,13 +187,35 @@ fn ended(pod: &Value, status: &Value, role: &str, rules: &Rules) -> Option<Found
     })
 }
 
-fn unready(status: &Value, role: &str) -> Option<Found> {
-    let runs = status.pointer("/state/running").is_some();
-    (runs && role == "container" && status["ready"] == false).then(|| Found {
-        gravity: Gravity::Note,
-        reason: "NotReady".to_owned(),
-        text: "it runs, but is not ready yet".to_owned(),
-        advice: "NotReady".to_owned(),
+/// Nothing is wrong yet, but it is what there is to say if this takes too long.
+fn created() -> Found {
+    Found {
+        gravity: Gravity::Passing,
+        reason: "ContainerCreating".to_owned(),
+        text: "it is being created: its image is pulled, or a volume is mounted".to_owned(),
+        advice: "ContainerCreating".to_owned(),
+        log: None,
+    }
+}
+
+fn unready(status: &Value, role: Role) -> Option<Found> {
+    status.pointer("/state/running")?;
+    let (gravity, reason, text) = match role {
+        Role::Init => (
+            Gravity::Passing,
+            "Initializing",
+            "it runs, and the pod waits for its end",
+        ),
+        _ if status["ready"] == false => {
+            (Gravity::Note, "NotReady", "it runs, but is not ready yet")
+        }
+        _ => return None,
+    };
+    Some(Found {
+        gravity,
+        reason: reason.to_owned(),
+        text: text.to_owned(),
+        advice: reason.to_owned(),
         log: Some(false),
     })
 }
@@ -185,130 +247,4 @@ fn exit(end: &Value) -> Option<(String, &str)> {
         join(&format!("exit code {code} ({reason})"), text("message")),
         reason,
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn judge(status: &Value, rules: &Rules) -> Trouble {
-        let pod = json!({"metadata": {"name": "web-1", "uid": "u", "creationTimestamp": "2026-11-23T12:56:00Z"}});
-        trouble(&pod, status, "container", rules, false).unwrap()
-    }
-
-    /// As a kubelet 1.35 wrote it.
-    fn crash_loop() -> Value {
-        json!({"name": "main", "ready": false, "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff",
-            "message": "back-off 10s restarting failed container=main pod=web-1_rec(7ea6cec4)"}},
-            "lastState": {"terminated": {"exitCode": 2, "reason": "Error", "finishedAt": "2026-11-23T12:56:49Z",
-                "startedAt": "2026-11-23T12:56:42Z"}}})
-    }
-
-    fn since(time: &str) -> Rules {
-        Rules {
-            since: Some(time.parse().unwrap()),
-            ..Rules::default()
-        }
-    }
-
-    #[test]
-    fn a_crash_loop_is_final_and_has_a_log() {
-        let found = judge(&crash_loop(), &Rules::default());
-        assert_eq!(found.gravity, Gravity::Fatal);
-        assert_eq!(
-            found.text,
-            "pod web-1: container main: CrashLoopBackOff: it last ended with exit code 2 (Error)"
-        );
-        assert!(found.speaker.unwrap().previous);
-    }
-
-    #[test]
-    fn a_crash_of_before_is_not_this_rollouts() {
-        let before = judge(&crash_loop(), &since("2026-11-23T12:57:00Z"));
-        assert_eq!(before.gravity, Gravity::Note);
-        assert!(before.text.contains("before this run"), "{}", before.text);
-        assert_eq!(
-            judge(&crash_loop(), &since("2026-11-23T12:56:30Z")).gravity,
-            Gravity::Fatal
-        );
-    }
-
-    #[test]
-    fn restarts_may_be_allowed_and_jobs_count_their_own() {
-        let rules = |allow_restarts, crashes_are_counted| Rules {
-            allow_restarts,
-            crashes_are_counted,
-            since: None,
-        };
-        assert_eq!(
-            judge(&crash_loop(), &rules(2, false)).gravity,
-            Gravity::Note
-        );
-        assert_eq!(
-            judge(&crash_loop(), &rules(1, false)).gravity,
-            Gravity::Fatal
-        );
-        assert_eq!(judge(&crash_loop(), &rules(0, true)).gravity, Gravity::Note);
-    }
-
-    #[test]
-    fn the_second_end_is_a_loop_already() {
-        let end =
-            json!({"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-23T12:56:37Z"});
-        let once = json!({"name": "main", "restartCount": 0, "state": {"terminated": end}, "lastState": {}});
-        let twice = json!({"name": "main", "restartCount": 1, "state": {"terminated": end}, "lastState": {"terminated": end}});
-        assert_eq!(judge(&once, &Rules::default()).gravity, Gravity::Note);
-        let twice = judge(&twice, &Rules::default());
-        assert_eq!(twice.gravity, Gravity::Fatal);
-        assert!(twice.advice.unwrap().contains("memory limit"));
-    }
-
-    #[test]
-    fn a_command_that_is_done_is_no_service() {
-        let end =
-            json!({"exitCode": 0, "reason": "Completed", "finishedAt": "2026-11-23T12:56:37Z"});
-        let done = json!({"name": "main", "restartCount": 0, "state": {"terminated": end}, "lastState": {}});
-        let found = |policy: &str, role: &str| {
-            let pod = json!({"metadata": {"name": "web-1", "uid": "u"}, "spec": {"restartPolicy": policy}});
-            trouble(&pod, &done, role, &Rules::default(), false)
-        };
-        let trouble = found("Always", "container").unwrap();
-        assert_eq!(trouble.gravity, Gravity::Note);
-        assert!(trouble.advice.unwrap().contains("run it as a Job"));
-        assert_eq!(found("Never", "container"), None);
-        assert_eq!(found("Always", "init container"), None);
-    }
-
-    #[test]
-    fn the_first_failed_pull_is_not_final_nor_one_of_yesterday() {
-        let status = |reason: &str| json!({"name": "main", "restartCount": 0, "state": {"waiting": {"reason": reason, "message": "m"}}});
-        for (reason, gravity) in [
-            ("ErrImagePull", Gravity::Note),
-            ("ImagePullBackOff", Gravity::Fatal),
-            ("InvalidImageName", Gravity::Fatal),
-            ("CreateContainerConfigError", Gravity::Fatal),
-            ("CreateContainerError", Gravity::Lasting(GRACE)),
-            ("ImageInspectError", Gravity::Lasting(GRACE)),
-            ("ErrImagePullBackOff", Gravity::Lasting(GRACE)),
-            ("PostStartHookError", Gravity::Note),
-            ("SomethingElse", Gravity::Note),
-        ] {
-            assert_eq!(
-                judge(&status(reason), &Rules::default()).gravity,
-                gravity,
-                "{reason}"
-            );
-        }
-        let late = since("2026-11-23T13:00:00Z");
-        assert_eq!(
-            judge(&status("ImagePullBackOff"), &late).gravity,
-            Gravity::Note
-        );
-        assert_eq!(
-            judge(&status("CreateContainerConfigError"), &late).gravity,
-            Gravity::Lasting(GRACE)
-        );
-    }
 }

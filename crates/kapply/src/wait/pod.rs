@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    container::{self, Rules},
+    container::{self, Role, Rules},
     pods::{Learnt, Neighbourhood},
     readiness::condition,
     trouble::{GRACE, Gravity, Trouble, advice, join},
@@ -52,15 +52,16 @@ pub(super) fn trouble(
     }
     let events = around.events(uid);
     let mut found = None;
-    for (list, role) in [
-        ("initContainerStatuses", "init container"),
-        ("containerStatuses", "container"),
-    ] {
+    for list in ["initContainerStatuses", "containerStatuses"] {
         let statuses = pod.pointer(&format!("/status/{list}"));
         for status in statuses.and_then(Value::as_array).into_iter().flatten() {
             if status.pointer("/state/waiting/reason") == Some(&"ErrImagePull".into()) {
                 learnt.pull_failed.insert(uid.to_owned());
             }
+            let role = match list {
+                "containerStatuses" => Role::Main,
+                _ => Role::of_init(pod, &status["name"]),
+            };
             let pull_failed = learnt.pull_failed.contains(uid);
             let trouble = container::trouble(pod, status, role, rules, pull_failed);
             let trouble = trouble.map(|trouble| explain(trouble, status, events));
@@ -70,9 +71,9 @@ pub(super) fn trouble(
     // With a sandbox all volumes are mounted: what was noted before is over.
     let has_sandbox =
         condition(pod, "PodReadyToStartContainers").is_some_and(|condition| condition.is("True"));
-    let held =
-        || (!has_sandbox && text("/status/phase") == "Pending").then(|| mount(events, own))?;
-    found.or_else(held).or_else(|| {
+    let waits = !has_sandbox && text("/status/phase") == "Pending";
+    let held = waits.then(|| mount(events, own)).flatten();
+    gravest(found, held).or_else(|| {
         let failed = text("/status/phase") == "Failed";
         let message = join(text("/status/reason"), text("/status/message"));
         failed.then(|| own(Gravity::Note, "Failed", &message))
@@ -211,6 +212,6 @@ mod tests {
         );
         held["status"]["conditions"] =
             json!([{"type": "PodReadyToStartContainers", "status": "True"}]);
-        assert_eq!(one(&held, &[event]), None);
+        assert_eq!(one(&held, &[event]).unwrap().gravity, Gravity::Passing);
     }
 }

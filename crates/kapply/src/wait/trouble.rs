@@ -17,6 +17,8 @@ pub(super) enum Gravity {
     Lasting(Duration),
     /// It may.
     Note,
+    /// It most likely will: worth a word only once the time is up.
+    Passing,
 }
 
 impl Gravity {
@@ -26,6 +28,7 @@ impl Gravity {
             Self::Fatal => 0,
             Self::Lasting(_) => 1,
             Self::Note => 2,
+            Self::Passing => 3,
         }
     }
 }
