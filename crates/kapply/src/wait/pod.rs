@@ -73,11 +73,34 @@ pub(super) fn trouble(
         condition(pod, "PodReadyToStartContainers").is_some_and(|condition| condition.is("True"));
     let waits = !has_sandbox && text("/status/phase") == "Pending";
     let held = waits.then(|| mount(events, own)).flatten();
-    gravest(found, held).or_else(|| {
-        let failed = text("/status/phase") == "Failed";
-        let message = join(text("/status/reason"), text("/status/message"));
-        failed.then(|| own(Gravity::Note, "Failed", &message))
+    gravest(found, held).or_else(|| match text("/status/phase") {
+        "Failed" => {
+            let message = join(text("/status/reason"), text("/status/message"));
+            Some(own(Gravity::Note, "Failed", &message))
+        }
+        "Running" => held_back(pod, own),
+        _ => None,
     })
+}
+
+/// Why a pod is not ready although its containers are: a readiness gate, or its
+/// node. A kubelet always gives a reason; who writes none is the controller that
+/// has lost sight of the node.
+fn held_back(pod: &Value, own: impl Fn(Gravity, &str, &str) -> Trouble) -> Option<Trouble> {
+    let ready = condition(pod, "Ready").filter(|ready| !ready.is("True"))?;
+    let is_complete = condition(pod, "ContainersReady").is_some_and(|all| all.is("True"));
+    match ready.reason {
+        "" if is_complete => {
+            let node = pod.pointer("/spec/nodeName").and_then(Value::as_str);
+            let message = format!(
+                "its containers are ready, but its node {} may be lost",
+                node.unwrap_or_default()
+            );
+            Some(own(Gravity::Note, "NotReady", &message))
+        }
+        "" | "ContainersNotReady" | "PodCompleted" | "PodFailed" => None,
+        reason => Some(own(Gravity::Note, reason, ready.message)),
+    }
 }
 
 /// The graver of two, and of equals the first: a container that only waits for
@@ -170,6 +193,30 @@ mod tests {
                 trouble.text
             );
         }
+    }
+
+    #[test]
+    fn a_pod_may_be_held_back_beside_its_containers() {
+        let mut held = pod(&json!([{"name": "main", "ready": true, "state": {"running": {}}}]));
+        held["spec"] = json!({"nodeName": "agent1"});
+        let mut text = |ready: &Value| {
+            held["status"]["conditions"] =
+                json!([{"type": "ContainersReady", "status": "True"}, ready]);
+            one(&held, &[]).map(|trouble| trouble.text)
+        };
+        assert_eq!(
+            text(&json!({"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady",
+                "message": "corresponding condition of pod readiness gate \"x.io/lb\" does not exist."}))
+            .unwrap(),
+            "pod web-1: ReadinessGatesNotReady: corresponding condition of pod readiness gate \"x.io/lb\" does not exist."
+        );
+        for status in ["False", "Unknown"] {
+            assert_eq!(
+                text(&json!({"type": "Ready", "status": status})).unwrap(),
+                "pod web-1: NotReady: its containers are ready, but its node agent1 may be lost"
+            );
+        }
+        assert_eq!(text(&json!({"type": "Ready", "status": "True"})), None);
     }
 
     #[test]

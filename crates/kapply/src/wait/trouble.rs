@@ -84,6 +84,10 @@ pub(super) fn advice(reason: &str, message: &str) -> Option<&'static str> {
         }
         "Unhealthy" => "check the path and port of its probe, and what the container answers there",
         "Unschedulable" => schedule_advice(message),
+        "ReadinessGatesNotReady" => {
+            "look at the controller that is to set the condition of this readiness gate"
+        }
+        "NotReady" if says(&["may be lost"]) => "look at the node: kubectl get nodes",
         "FailedMount" => "create what the volume refers to, or mark the volume as optional",
         "FailedCreate" if says(&["exceeded quota"]) => {
             "raise the quota, or free some of it (kubectl describe resourcequota)"
