@@ -239,6 +239,10 @@ async fn explain(
         evidence::logs(cluster, namespace, troubles, &options.mask)
     });
     for (index, logs) in asked.iter().zip(futures::future::join_all(logs).await) {
+        // Such a program ends as any other does; only its log tells.
+        let mut lines = logs.iter().flat_map(|log| &log.lines);
+        let advice = lines.find_map(|line| trouble::format_advice(line));
+        objects[*index].advice = advice.or(objects[*index].advice);
         objects[*index].logs = logs;
     }
 }

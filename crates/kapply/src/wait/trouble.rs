@@ -57,9 +57,20 @@ pub(super) struct Trouble {
     pub(super) speaker: Option<Speaker>,
 }
 
+/// What to do about a program that the node's kernel cannot start, if a message or
+/// a line of a log tells of one.
+pub(super) fn format_advice(text: &str) -> Option<&'static str> {
+    text.to_lowercase().contains("exec format error").then_some(
+        "the program is built for another processor than its node's, or is a script without #!: build the image for the node's platform",
+    )
+}
+
 /// What to do about a reason that Kubernetes gives, as far as its message tells.
 pub(super) fn advice(reason: &str, message: &str) -> Option<&'static str> {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if let Some(advice) = format_advice(message) {
+        return Some(advice);
+    }
     Some(match reason {
         "ImagePullBackOff" | "ErrImagePull" => pull_advice(message),
         "InvalidImageName" => "write the image as [REGISTRY/]NAME:TAG or [REGISTRY/]NAME@DIGEST",
@@ -211,6 +222,11 @@ mod tests {
                 "Unschedulable",
                 "0/1 nodes are available: 1 Insufficient memory.",
                 "requests",
+            ),
+            (
+                "Error",
+                "exec /bin/app: exec format error",
+                "another processor",
             ),
             (
                 "FailedCreate",
