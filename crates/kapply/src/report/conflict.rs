@@ -9,6 +9,9 @@ use crate::apply::FieldConflict;
 /// Longer values are cut: the diff has them whole.
 const LONGEST: usize = 60;
 
+/// Writes the rules of roles that have an `aggregationRule`.
+const AGGREGATION: &str = "clusterrole-aggregation-controller";
+
 /// The lines under a conflict's head line, one per field, and what can be done.
 #[must_use]
 pub fn lines(conflicts: &[FieldConflict]) -> Vec<String> {
@@ -17,6 +20,17 @@ pub fn lines(conflicts: &[FieldConflict]) -> Vec<String> {
         lines.push(
             "ways out: an autoscaler decides about .spec.replicas, so remove it from the manifest; forcing it \
              would scale the workload to the manifest's number until the autoscaler notices"
+                .to_owned(),
+        );
+        return lines;
+    }
+    if conflicts
+        .iter()
+        .any(|conflict| conflict.manager == AGGREGATION)
+    {
+        lines.push(
+            "ways out: the rules of this role are collected by its aggregationRule, so remove rules from the manifest, \
+             also an empty list; forcing it would take the permissions away until they are collected again"
                 .to_owned(),
         );
         return lines;
@@ -112,5 +126,21 @@ mod tests {
         conflict.is_own = true;
         let text = lines(&[conflict]);
         assert!(text[1].contains("admission policy"), "{}", text[1]);
+    }
+
+    #[test]
+    fn collected_rules_get_their_own_advice() {
+        let text = lines(&[FieldConflict {
+            field: ".rules".into(),
+            manager: AGGREGATION.into(),
+            operation: "Apply".into(),
+            subresource: String::new(),
+            since: None,
+            theirs: Some(json!([{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}])),
+            ours: Some(json!([])),
+            is_own: false,
+        }]);
+        assert!(text[1].contains("aggregationRule"), "{}", text[1]);
+        assert!(!text[1].contains("--force"), "{}", text[1]);
     }
 }
