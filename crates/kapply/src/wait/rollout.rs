@@ -105,6 +105,9 @@ pub(super) fn stateful_set(object: &Value) -> Status {
     };
     let current = number(object, "/status/currentReplicas").unwrap_or(wanted);
     if revision("currentRevision") != revision("updateRevision") || current < wanted {
+        if count("updatedReplicas") >= wanted {
+            return Status::pending("all replicas updated; its controller has not noted it yet");
+        }
         return Status::pending(format!(
             "{} of {wanted} replicas updated",
             count("updatedReplicas")

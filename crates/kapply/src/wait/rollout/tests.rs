@@ -63,7 +63,11 @@ fn a_stateful_set_follows_its_partition() {
     };
     assert_eq!(readiness(&set(2, 1)).state, State::Ready);
     assert_eq!(readiness(&set(1, 1)).state, State::Pending);
-    assert_eq!(readiness(&set(0, 3)).state, State::Pending);
+    assert_eq!(
+        readiness(&set(0, 3)).message,
+        "all replicas updated; its controller has not noted it yet"
+    );
+    assert_eq!(readiness(&set(0, 2)).message, "2 of 3 replicas updated");
     let mut mixed = set(0, 3);
     mixed["status"]["updateRevision"] = json!("a");
     assert_eq!(readiness(&mixed).state, State::Ready);
