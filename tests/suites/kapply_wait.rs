@@ -5,6 +5,8 @@
 mod failures;
 #[path = "kapply_wait/goals.rs"]
 mod goals;
+#[path = "kapply_wait/pods.rs"]
+mod pods;
 #[path = "kapply_wait/rollouts.rs"]
 mod rollouts;
 #[path = "kapply_wait/trouble.rs"]

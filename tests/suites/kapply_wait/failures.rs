@@ -183,6 +183,25 @@ fn a_quota_that_is_used_up() {
 }
 
 #[test]
+fn a_quota_of_replica_sets() {
+    let place = Place::new("sets-quota");
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"},
+        "spec": {"hard": {"count/replicasets.apps": "0"}}});
+    place.kubectl(&["create", "-f", "-"], &quota.to_string());
+    let counted = r"--for=jsonpath={.status.hard.count/replicasets\.apps}=0";
+    place.kubectl(&["wait", counted, "resourcequota/none"], "");
+    place
+        .apply(&[place.deployment("web", &Value::Null)], &TIMEOUT)
+        .fails_within(
+            60,
+            &[
+                "its replica set cannot be created: exceeded quota: none",
+                "what to do: raise the quota",
+            ],
+        );
+}
+
+#[test]
 fn a_job_that_fails() {
     let place = Place::new("jobs");
     let job = place.job("migrate", &["--no-such-flag"]);
@@ -199,8 +218,17 @@ fn a_job_that_fails() {
 #[test]
 fn a_stateful_set_and_a_daemon_set_that_crash() {
     let place = Place::new("sets");
-    for kind in ["StatefulSet", "DaemonSet"] {
-        let mut set = place.workload(kind, &kind.to_lowercase(), &bad_flag());
+    let kinds = ["StatefulSet", "DaemonSet"];
+    // Nobody replaces pods on deletion that have never run.
+    for (kind, update) in kinds
+        .map(|kind| [(kind, "rolling"), (kind, "OnDelete")])
+        .concat()
+    {
+        let name = format!("{}-{}", kind.to_lowercase(), update.to_lowercase());
+        let mut set = place.workload(kind, &name, &bad_flag());
+        if update == "OnDelete" {
+            set["spec"]["updateStrategy"] = json!({"type": update});
+        }
         if kind == "StatefulSet" {
             set["spec"]["serviceName"] = "db".into();
         }

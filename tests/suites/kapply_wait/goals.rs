@@ -168,4 +168,17 @@ fn goals_decide_where_the_kind_says_nothing() {
         );
         waiting.join().unwrap().exits(0);
     }
+    // What was Active is another one now, and its controller has not said a word of it.
+    let seen = r#"{"status": {"observedGeneration": 1, "phase": "Active"}}"#;
+    let patch = ["patch", &definition.1, "a", "--subresource=status"];
+    place.kubectl(&[&patch[..], &["--type=merge", "-p", seen]].concat(), "");
+    let [crd, mut widget] = objects;
+    widget["spec"] = json!({"size": 2});
+    let waited = place.apply(&[crd, widget], &["--timeout", "2s", "--wait-for", goal]);
+    assert_eq!(waited.ran.code, Some(4), "{}", waited.ran);
+    assert!(
+        waited.ran.stderr.contains("has not seen the change yet"),
+        "{}",
+        waited.ran
+    );
 }
