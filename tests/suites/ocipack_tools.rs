@@ -76,7 +76,10 @@ fn what_umoci_and_buildah_build_is_read() {
         umoci new --image umoci:1
         umoci insert --image umoci:1 server /server
         umoci config --image umoci:1 --config.user 65532:65532 --config.entrypoint /server";
-    let buildah = r#"build() { command=$1; shift; buildah --root "$PWD/root" --runroot "$PWD/run" --storage-driver vfs "$command" "$@"; }
+    // Its lock lies in /etc where nothing else is said.
+    let buildah = r#"export CONTAINERS_CONF="$PWD/containers.conf"
+        printf '[network]\nnetwork_config_dir = "%s/network"\n' "$PWD" >"$CONTAINERS_CONF"
+        build() { command=$1; shift; buildah --root "$PWD/root" --runroot "$PWD/run" --storage-driver vfs "$command" "$@"; }
         image=$(build from scratch)
         build copy --quiet "$image" server /server
         build config --user 65532:65532 --entrypoint '["/server"]' "$image"

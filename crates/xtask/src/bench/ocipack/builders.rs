@@ -85,7 +85,10 @@ fn ocipack(programs: &Programs, file: Option<&PathBuf>, folder: &Path) -> Comman
     command
 }
 
+// Its lock lies in /etc where nothing else is said.
 const BUILDAH: &str = r#"
+export CONTAINERS_CONF="$PWD/containers.conf"
+printf '[network]\nnetwork_config_dir = "%s/network"\n' "$PWD" >"$CONTAINERS_CONF"
 build() { command="$1"; shift; buildah --root "$PWD/root" --runroot "$PWD/run" --storage-driver vfs "$command" "$@"; }
 image=$(build from scratch)
 build copy --quiet --chmod 0755 "$image" "$server" /hostname-server >out
