@@ -195,7 +195,7 @@ class Machine:
 
     def mount(self) -> None:
         def mount(*words: str) -> None:
-            subprocess.run(["mount", *words], check=True)
+            subprocess.run(["mount", "-n", *words], check=True)
 
         HOME.mkdir()
         for folder in ("etc", "work", "bin"):

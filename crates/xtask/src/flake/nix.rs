@@ -98,13 +98,14 @@ fn may_install() -> bool {
 }
 
 /// Store paths begin with /nix: in a mount namespace of its own, the folder in the cache is there.
+/// With -n, for mount's own notes would be left behind in /run.
 fn own_store() -> anyhow::Result<String> {
     let store = setup::cache().join("nix-store");
     for folder in [store.as_path(), Path::new("/nix")] {
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
     Ok(format!(
-        "unshare --mount --propagation private sh -c 'mount --bind \"$0\" /nix && exec \"$@\"' {} ",
+        "unshare --mount --propagation private sh -c 'mount -n --bind \"$0\" /nix && exec \"$@\"' {} ",
         store.display()
     ))
 }
