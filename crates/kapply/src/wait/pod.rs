@@ -107,7 +107,7 @@ fn held_back(pod: &Value, own: impl Fn(Gravity, &str, &str) -> Trouble) -> Optio
 /// another one must not hide what is wrong with that.
 fn gravest(first: Option<Trouble>, second: Option<Trouble>) -> Option<Trouble> {
     let all = first.into_iter().chain(second);
-    all.min_by_key(|trouble| (trouble.gravity.rank(), trouble.reason == "NotReady"))
+    all.min_by_key(|trouble| (trouble.gravity, trouble.reason == "NotReady"))
 }
 
 /// Puts into the trouble what only the kubelet's events tell: what a probe found.

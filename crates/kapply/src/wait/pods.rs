@@ -122,7 +122,7 @@ pub(super) fn troubles(
             // itself: others replace it whatever its state is.
             let on_delete = updates_on_delete(workload);
             let stays = on_delete || workload["kind"] == "StatefulSet";
-            if !stays || trouble.gravity.rank() >= Gravity::Note.rank() {
+            if !stays || trouble.gravity >= Gravity::Note {
                 continue;
             }
             trouble.gravity = Gravity::Note;
@@ -131,7 +131,7 @@ pub(super) fn troubles(
         }
         found.push(trouble);
     }
-    found.sort_by_key(|trouble| trouble.gravity.rank());
+    found.sort_by_key(|trouble| trouble.gravity);
     found
 }
 

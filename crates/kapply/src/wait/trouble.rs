@@ -8,8 +8,8 @@ use std::time::Duration;
 /// that comes a moment later. The kubelet looks again within 15 s.
 pub(super) const GRACE: Duration = Duration::from_secs(15);
 
-/// Whether waiting can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether waiting can help, the gravest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Gravity {
     /// It will not.
     Fatal,
@@ -19,18 +19,6 @@ pub(super) enum Gravity {
     Note,
     /// It most likely will: worth a word only once the time is up.
     Passing,
-}
-
-impl Gravity {
-    /// The gravest first.
-    pub(super) fn rank(self) -> u8 {
-        match self {
-            Self::Fatal => 0,
-            Self::Lasting(_) => 1,
-            Self::Note => 2,
-            Self::Passing => 3,
-        }
-    }
 }
 
 /// The container whose log tells more.
@@ -119,8 +107,9 @@ pub(super) fn advice(reason: &str, message: &str) -> Option<&'static str> {
 }
 
 fn pull_advice(message: &str) -> &'static str {
+    // Never a number alone: the digest of an image may have it.
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if says(&["toomanyrequests", "rate limit", "429"]) {
+    if says(&["toomanyrequests", "rate limit", "429 Too Many Requests"]) {
         "this registry limits pulls: give the pod an imagePullSecret of an account, pull from a mirror, or wait"
     } else if says(&["no match for platform", "no matching manifest"]) {
         "the registry has this image for other processors only: build it for the node's, too, or select other nodes"
@@ -129,12 +118,12 @@ fn pull_advice(message: &str) -> &'static str {
     } else if says(&[
         "unauthorized",
         "denied",
-        "401",
-        "403",
+        "401 Unauthorized",
+        "403 Forbidden",
         "authorization failed",
     ]) {
         "give the pod an imagePullSecret that this registry accepts"
-    } else if says(&["not found", "manifest unknown", "404"]) {
+    } else if says(&["not found", "manifest unknown", "404 Not Found"]) {
         "check the image's name and tag: the registry does not have it"
     } else if says(&["x509", "certificate"]) {
         "make the nodes trust the registry's certificate"
@@ -201,6 +190,11 @@ mod tests {
             (
                 "ErrImagePull",
                 "docker.io/library/x:nope: not found",
+                "does not have it",
+            ),
+            (
+                "ErrImagePull",
+                "localhost/x@sha256:4290401b0403: not found",
                 "does not have it",
             ),
             (
