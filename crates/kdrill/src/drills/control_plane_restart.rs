@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use k8s_openapi::api::apps::v1::Deployment;
 use tokio::time::timeout;
 
 use super::{Drill, Findings, Need, Stage, stage::seconds};
@@ -44,7 +45,9 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
         return Ok(());
     }
     // One that a killed run left would say nothing of the controllers of today.
-    controllers::delete_probe(&stage.client.0, &stage.target.namespace).await?;
+    let (client, target) = (&stage.client.0, &stage.target);
+    controllers::delete_probe(client, &target.namespace).await?;
+    let probe = controllers::probe(client, &target.namespace, &target.deployment).await?;
     let pods = stage.timeline.view().ready_names();
     let asked = stage.act("", "restart the control plane");
     let (limit, allowed) = (
@@ -85,7 +88,7 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
 
     // What a control plane that comes back does wrong shows only once all of it is there.
     if let Some(back) = back {
-        controllers_act(stage, findings, back).await?;
+        controllers_act(stage, findings, &probe, back).await?;
     }
     let (replicas, settled) = (
         stage.params.replicas,
@@ -104,12 +107,18 @@ async fn run(stage: &Stage, findings: &mut Findings) -> Result<()> {
 }
 
 /// Notes whether the controllers act, and when they did, counted from the API server's answer.
-async fn controllers_act(stage: &Stage, findings: &mut Findings, back: Duration) -> Result<()> {
-    let (client, namespace) = (&stage.client.0, &stage.target.namespace);
-    let probe = Change::ControllerProbe(namespace.clone());
-    stage.journal.add(probe)?;
+async fn controllers_act(
+    stage: &Stage,
+    findings: &mut Findings,
+    probe: &Deployment,
+    back: Duration,
+) -> Result<()> {
+    let namespace = &stage.target.namespace;
+    stage
+        .journal
+        .add(Change::ControllerProbe(namespace.clone()))?;
     let limit = stage.params.timeout;
-    let act = controllers::act(client, namespace, limit).await?;
+    let act = controllers::act(&stage.client.0, namespace, probe, limit).await?;
     findings.reached(
         "the controllers act again",
         format!("within {} s", limit.as_secs()),
