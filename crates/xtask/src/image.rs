@@ -54,10 +54,7 @@ pub fn command(repo: &Repo, runner: &Runner, options: &cli::Image) -> anyhow::Re
     let ocipack = if let Some(path) = &options.ocipack {
         path.clone()
     } else {
-        runner.run(
-            repo.cargo()
-                .args(["build", "--quiet", "--package", "ocipack"]),
-        )?;
+        runner.run(repo.compile("build").args(["--package", "ocipack"]))?;
         repo.tool("ocipack")
     };
     let image = build(repo, runner, &ocipack, &options.out)?;

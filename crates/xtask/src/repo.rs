@@ -3,11 +3,14 @@
 use std::{
     env,
     ffi::OsStr,
+    io::{IsTerminal as _, stderr},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::Context;
+
+use crate::run::say;
 
 /// Nothing was started: the reason and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +70,21 @@ impl Repo {
         // `cargo run` says which cargo it is; outside of it, PATH does.
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         self.outside_of_cargo(Command::new(cargo))
+    }
+
+    /// A cargo command that compiles, which may take minutes: on a terminal cargo shows how far it
+    /// is, elsewhere one line says so.
+    #[must_use]
+    pub fn compile(&self, subcommand: &str) -> Command {
+        let mut cargo = self.cargo();
+        cargo.arg(subcommand);
+        if !stderr().is_terminal() {
+            say(&format!(
+                "    cargo {subcommand}: minutes where nothing is compiled yet"
+            ));
+            cargo.arg("--quiet");
+        }
+        cargo
     }
 
     /// A command in the workspace's root that does not hear which package `cargo run` has started:

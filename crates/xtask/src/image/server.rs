@@ -76,15 +76,8 @@ impl Server {
         );
         remaps.push((Path::new(&sysroot).join("lib/rustlib/src/rust"), &library));
 
-        let mut build = repo.cargo();
-        build.args([
-            "build",
-            "--quiet",
-            "--release",
-            "--locked",
-            "--package",
-            "hostname-server",
-        ]);
+        let mut build = repo.compile("build");
+        build.args(["--release", "--locked", "--package", "hostname-server"]);
         build
             .args(["--target", target, "--target-dir"])
             .arg(&folder);

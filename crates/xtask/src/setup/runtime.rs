@@ -53,8 +53,5 @@ impl Runtime {
 /// Builds the workspace's tools into [`Repo::tools`].
 pub(super) fn build_tools(repo: &Repo, runner: &Runner) -> anyhow::Result<()> {
     // All at once: the same selection everywhere means the same features, built once.
-    runner.run(
-        repo.cargo()
-            .args(["build", "--quiet", "--workspace", "--bins"]),
-    )
+    runner.run(repo.compile("build").args(["--workspace", "--bins"]))
 }

@@ -41,21 +41,15 @@ pub(super) fn gofmt(session: &mut Session) -> anyhow::Result<()> {
 }
 
 pub(super) fn clippy(session: &mut Session) -> anyhow::Result<()> {
-    let arguments = [
-        "clippy",
-        "--quiet",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    session.runner.run(session.repo.cargo().args(arguments))
+    let arguments = ["--workspace", "--all-targets", "--", "-D", "warnings"];
+    session
+        .runner
+        .run(session.repo.compile("clippy").args(arguments))
 }
 
 pub(super) fn rustdoc(session: &mut Session) -> anyhow::Result<()> {
-    let mut doc = session.repo.cargo();
-    doc.args(["doc", "--quiet", "--workspace", "--no-deps"])
+    let mut doc = session.repo.compile("doc");
+    doc.args(["--workspace", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings");
     session.runner.run(&mut doc)
 }
@@ -74,8 +68,10 @@ pub(super) fn deny(session: &mut Session) -> anyhow::Result<()> {
 
 /// Tests and tools in one go: one selection, hence one set of features, built once.
 pub(super) fn build(session: &mut Session) -> anyhow::Result<()> {
-    let arguments = ["build", "--quiet", "--workspace", "--bins", "--tests"];
-    session.runner.run(session.repo.cargo().args(arguments))
+    let arguments = ["--workspace", "--bins", "--tests"];
+    session
+        .runner
+        .run(session.repo.compile("build").args(arguments))
 }
 
 pub(super) fn select(session: &mut Session) -> anyhow::Result<()> {

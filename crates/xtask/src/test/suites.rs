@@ -109,8 +109,8 @@ pub(super) fn doc_tests(session: &mut Session) -> anyhow::Result<()> {
     if !session.selection.is_everything() {
         return Ok(());
     }
-    let mut test = session.repo.cargo();
-    test.args(["test", "--quiet", "--doc", "--workspace"])
+    let mut test = session.repo.compile("test");
+    test.args(["--doc", "--workspace"])
         .env("KLAB", session.repo.tool("klab"));
     session.runner.run(&mut test)
 }
