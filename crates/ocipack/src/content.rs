@@ -2,10 +2,14 @@
 //!
 //! Layers are never in memory: whatever an image weighs, this is what keeps it on the disk.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
 use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, linkat};
 
 /// Bytes that are read at once: many beside what a system call costs.
 pub(crate) const PIECE: usize = 128 * 1024;
@@ -85,6 +89,18 @@ impl Section {
         }
     }
 
+    /// Names a file that has no name yet, which nobody else can have then; false if that cannot be
+    /// done, as on another file system.
+    pub(crate) fn name(&self, path: &Path) -> bool {
+        let whole = |file: &Metadata| file.nlink() == 0 && file.len() == self.size;
+        if self.position != 0 || !self.file.metadata().is_ok_and(|file| whole(&file)) {
+            return false;
+        }
+        // As open(2) has it for O_TMPFILE; a file whose name was removed cannot be linked again.
+        let nameless = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        linkat(CWD, nameless, CWD, path, AtFlags::SYMLINK_FOLLOW).is_ok()
+    }
+
     /// The whole of a file as it is now.
     pub(crate) fn whole(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
@@ -137,5 +153,25 @@ mod tests {
             assert_eq!(&buffer[..2], b"56");
             assert_eq!(content.read_at(&mut buffer, 9).unwrap(), 0);
         }
+    }
+
+    #[test]
+    fn only_a_whole_file_without_a_name_gets_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("name");
+        let nameless = |size| {
+            let mut file = tempfile::tempfile_in(folder.path()).unwrap();
+            file.write_all(b"0123456789").unwrap();
+            Section::new(Arc::new(file), 0, size)
+        };
+        assert!(!nameless(9).name(&path), "a part of it is another blob");
+        assert!(nameless(10).name(&path));
+        assert_eq!(std::fs::read(&path).unwrap(), b"0123456789");
+        assert!(!nameless(10).name(&path), "it would replace another");
+        let named = Section::whole(File::open(&path).unwrap()).unwrap();
+        assert!(
+            !named.name(&folder.path().join("second")),
+            "both names would have one content"
+        );
     }
 }

@@ -53,9 +53,13 @@ impl LayoutWriter {
         if self.find(&blob.digest, blob.size()).is_some() {
             return Ok(());
         }
+        let path = self.path(&blob.digest);
         let write = || {
+            if matches!(&blob.content, Content::Section(section) if section.name(&path)) {
+                return Ok(());
+            }
             let file = write_file(&self.blobs, &blob.content)?;
-            file.persist(self.path(&blob.digest))?;
+            file.persist(&path)?;
             Ok(())
         };
         write().map_err(|source| WriteError::io(&self.directory, source))
