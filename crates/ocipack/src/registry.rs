@@ -4,6 +4,7 @@
 //! A request is tried again where that can help, with a new token where the old one ended, and
 //! an upload or download that was cut goes on where it was cut.
 
+mod body;
 mod challenge;
 mod credentials;
 mod download;

@@ -2,22 +2,20 @@
 
 use std::time::Duration;
 
-use futures::stream;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
-use reqwest::{Body, Client, Method, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 
+use super::body::body;
 use super::retry::{Attempts, retry_after};
 use super::{RegistryError, Repository};
 use crate::content::Content;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REDIRECTS: usize = 10;
-/// Bytes read from the disk at once: few enough to be in the processor's cache when they are sent.
-const PIECE: usize = 64 * 1024;
 /// The slowest upload that is waited for, in bytes for a second.
 const SLOWEST: u64 = 32 * 1024;
 /// Bytes of an answer that are read for its message.
@@ -170,11 +168,8 @@ impl Repository<'_> {
                 length,
             } => {
                 limit += Duration::from_secs(length / SLOWEST);
-                request = request.header(CONTENT_LENGTH, *length).body(pieces(
-                    content.clone(),
-                    *offset,
-                    *length,
-                ));
+                let body = body(content.clone(), *offset, *length);
+                request = request.header(CONTENT_LENGTH, *length).body(body);
             }
         }
         match tokio::time::timeout(limit, request.send()).await {
@@ -209,29 +204,6 @@ pub(super) fn silent(what: &str, limit: Duration) -> RegistryError {
         what: what.to_owned(),
         problem: format!("no answer within {} s", limit.as_secs()),
     }
-}
-
-/// A part of a content as a request's body, read while it is sent.
-fn pieces(content: Content, offset: u64, length: u64) -> Body {
-    let end = offset + length;
-    let next = move |position: u64| {
-        let content = content.clone();
-        async move {
-            let wanted = usize::try_from(end - position).unwrap_or(PIECE).min(PIECE);
-            if wanted == 0 {
-                return Ok::<_, std::io::Error>(None);
-            }
-            let mut piece = vec![0; wanted];
-            let read = content.read_at(&mut piece, position)?;
-            if read < wanted {
-                return Err(std::io::Error::other(
-                    "the blob became shorter while it was read",
-                ));
-            }
-            Ok(Some((piece, position + read as u64)))
-        }
-    };
-    Body::wrap_stream(stream::try_unfold(offset, next))
 }
 
 /// An answer as success or as what the registry says is wrong.
