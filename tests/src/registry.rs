@@ -129,6 +129,31 @@ impl Registry {
         names
     }
 
+    /// Every file in its storage: blobs, links to them, and what uploads have sent. Not the
+    /// states of hashes, which the distribution project's leaves of an upload that was cancelled
+    /// until it clears its uploads away.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.folder.path().join("data")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let to = if path.is_dir() {
+                    &mut folders
+                } else {
+                    &mut files
+                };
+                to.push(path);
+            }
+        }
+        files.retain(|file| {
+            !file
+                .components()
+                .any(|part| part.as_os_str() == "hashstates")
+        });
+        files
+    }
+
     /// `HOST:PORT/REPOSITORY`
     pub fn repository(&self, repository: &str) -> String {
         format!("{}/{repository}", self.address)

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -47,6 +47,19 @@ impl Scene {
         let reference = self.registry.repository("web:1");
         let words = ["verify", "layout", "--against", &reference];
         self.shop.ocipack(&words).exits(0);
+    }
+
+    /// Turns a bit in the middle of the layer; returns the name that its file has.
+    fn damage(&self) -> String {
+        let blobs = fs::read_dir(self.shop.path("layout/blobs/sha256")).unwrap();
+        let largest = blobs.map(|blob| blob.unwrap().path());
+        let largest = largest
+            .max_by_key(|path| fs::metadata(path).unwrap().len())
+            .unwrap();
+        let mut bytes = fs::read(&largest).unwrap();
+        bytes[3 << 20] ^= 1;
+        fs::write(&largest, bytes).unwrap();
+        largest.file_name().unwrap().to_str().unwrap().to_owned()
     }
 
     fn bodies(&self, method: &str) -> usize {
@@ -174,22 +187,32 @@ fn a_wrong_byte_on_the_way_is_fetched_again() {
 }
 
 #[test]
-fn a_damaged_layout_is_refused_before_anything_is_sent() {
+fn a_damaged_layout_is_refused_and_the_registry_is_as_it_was() {
     let scene = Scene::new(vec![]);
-    let blobs = fs::read_dir(scene.shop.path("layout/blobs/sha256")).unwrap();
-    let largest = blobs.map(|blob| blob.unwrap().path());
-    let largest = largest
-        .max_by_key(|path| fs::metadata(path).unwrap().len())
-        .unwrap();
-    let mut bytes = fs::read(&largest).unwrap();
-    bytes[3 << 20] ^= 1;
-    fs::write(&largest, bytes).unwrap();
-    let name = largest.file_name().unwrap().to_str().unwrap();
-    scene.push(&[]).fails_naming(2, &["layout", name]);
-    assert_eq!(
-        scene.bodies("POST") + scene.bodies("PATCH") + scene.bodies("PUT"),
-        0
-    );
+    let name = scene.damage();
+    // It is sent while it is checked: neither parts nor mounts may make a difference.
+    for more in [&[][..], &["--chunk-size", "1M"], &["--mount-from", "other"]] {
+        scene.push(more).fails_naming(2, &["layout", &name]);
+        assert_eq!(scene.bodies("PUT"), 0, "{:?}", scene.proxy.seen());
+        assert_eq!(scene.registry.files(), [] as [PathBuf; 0]);
+    }
+    let seen = scene.proxy.seen();
+    let mounts = seen.iter().filter(|seen| seen.path.contains("mount="));
+    assert_eq!(mounts.count(), 0, "{seen:?}");
+    let cancelled = seen.iter().filter(|seen| seen.method == "DELETE");
+    let cancelled = cancelled.filter(|seen| seen.status == Some(204)).count();
+    assert_eq!(cancelled, scene.bodies("POST"), "{seen:?}");
+}
+
+#[test]
+fn a_damaged_layout_gets_no_tag_where_its_blobs_are_already() {
+    let scene = Scene::new(vec![]);
+    scene.push(&[]).exits(0);
+    let name = scene.damage();
+    let next = format!("{}/web:2", scene.proxy.address);
+    let push = scene.shop.ocipack(&["push", "layout", &next]);
+    push.fails_naming(2, &["layout", &name]);
+    assert_eq!(scene.registry.tags("web"), ["1"]);
 }
 
 #[test]

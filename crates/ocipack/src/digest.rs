@@ -1,15 +1,13 @@
 //! Content addresses: sha256 over bytes at hand and over bytes passing by, and the one JSON
 //! form that makes equal documents equal bytes.
 
-mod ahead;
-
 use std::io::{self, Read, Write};
 
 use oci_spec::image::Digest;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::content::{Content, PIECE, Section};
+use crate::content::{Content, PIECE};
 
 /// Content with its address.
 #[derive(Debug, Clone)]
@@ -100,17 +98,6 @@ pub(crate) fn digest_of(reader: impl Read) -> io::Result<Digest> {
     Ok(reader.into_inner().finish().0)
 }
 
-/// A section from which another thread is worth its start.
-const LARGE: u64 = 1024 * 1024;
-
-/// The digest of a part of a file.
-pub(crate) fn digest_of_section(section: Section) -> io::Result<Digest> {
-    if section.size < LARGE {
-        return digest_of(section);
-    }
-    ahead::hash(section).map(finish)
-}
-
 /// Where a blob lies in a layout (image-layout.md, "Blobs").
 pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.digest())
@@ -132,8 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn a_large_file_has_the_digest_of_its_bytes() {
+    fn a_part_of_a_file_has_the_digest_of_its_bytes() {
         use std::sync::Arc;
+
+        use crate::content::Section;
+
+        const LARGE: u64 = 8 * PIECE as u64;
         let bytes: Vec<u8> = (0..3 * LARGE).map(|number| (number % 251) as u8).collect();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&bytes).unwrap();
@@ -141,10 +132,7 @@ mod tests {
         for (start, size) in [(0, LARGE), (1, LARGE + 5), (7, 2 * LARGE), (0, 10)] {
             let section = Section::new(Arc::clone(&file), start, size);
             let part = &bytes[start as usize..(start + size) as usize];
-            assert_eq!(
-                digest_of_section(section).unwrap(),
-                Blob::new(part.to_vec()).digest
-            );
+            assert_eq!(digest_of(section).unwrap(), Blob::new(part.to_vec()).digest);
         }
     }
 

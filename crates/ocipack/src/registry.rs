@@ -9,6 +9,7 @@ mod challenge;
 mod credentials;
 mod download;
 mod error;
+mod gate;
 mod http;
 mod manifest;
 mod referrers;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::RegistryError;
+pub(crate) use gate::Gate;
 use reqwest::Client;
 use tokio::sync::Mutex;
 pub(crate) use upload::Upload;
@@ -51,7 +53,7 @@ impl Default for Options {
         Self {
             plain_http: false,
             jobs: 4,
-            chunk: 64 * 1024 * 1024,
+            chunk: 256 * 1024 * 1024,
             retries: 5,
             timeout: Duration::from_mins(1),
             mount_from: Vec::new(),

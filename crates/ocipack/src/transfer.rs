@@ -154,7 +154,6 @@ impl Registry {
             origin.narrow(platform)?;
         }
         let graph = origin.graph().await?;
-        origin.check(&graph)?;
         let digest = graph.root.digest().clone();
         for location in to {
             if let Location::Remote(reference) = location
@@ -174,7 +173,9 @@ impl Registry {
                 Location::Local(_) => None,
             })
             .collect();
-        if !remote.is_empty() {
+        if remote.is_empty() {
+            origin.checked(&graph).await?;
+        } else {
             target::push(self, &origin, &graph, &remote, &tally).await?;
         }
         for location in to {

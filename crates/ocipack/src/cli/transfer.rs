@@ -62,7 +62,7 @@ struct Answer {
 #[derive(Args)]
 struct Upload {
     /// Bytes of one request, such as 16M; a larger blob is uploaded in several
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_size)]
     chunk_size: u64,
     /// A repository of the same registry to take missing blobs over from [repeatable]
     #[arg(long, value_name = "REPOSITORY")]
@@ -253,7 +253,10 @@ pub(crate) fn wait<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
         .enable_all()
         .build()
         .context("cannot wait for the network")?;
-    Ok(runtime.block_on(work))
+    let done = runtime.block_on(work);
+    // After an error nobody waits for a check that is still reading.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// A local image for what needs all of its bytes: itself, or pulled into a temporary directory.

@@ -13,7 +13,7 @@ use super::image::{is_attestation, is_config, is_index, is_manifest, platform};
 use super::layer;
 use super::source::{Source, top_file};
 use crate::compression::Format;
-use crate::digest::{blob_path, digest_of_section};
+use crate::digest::{blob_path, digest_of};
 use crate::write::DOCKER_MANIFEST;
 
 /// Findings listed: a hostile image must not fill memory with them.
@@ -178,7 +178,7 @@ impl Verifier<'_> {
         if !self.first_sight(descriptor, "") {
             return;
         }
-        match open_blob(&self.source.store, descriptor).map(digest_of_section) {
+        match open_blob(&self.source.store, descriptor).map(digest_of) {
             Err(problem) => self.problem(&object, problem),
             Ok(Err(error)) => self.problem(&object, format!("cannot be read: {error}")),
             Ok(Ok(found)) if found != *descriptor.digest() => {

@@ -8,7 +8,7 @@ use reqwest::{Method, Response, Url};
 
 use super::http::Call;
 use super::retry::Attempts;
-use super::{RegistryError, Repository};
+use super::{Gate, RegistryError, Repository};
 use crate::content::Content;
 use crate::digest::Blob;
 
@@ -56,10 +56,7 @@ impl Repository<'_> {
             Ok(response) => {
                 // It began an upload instead, which the ordinary one would leave behind.
                 if let Ok(location) = self.location(&response) {
-                    let what = format!("cancel an upload into {}", self.display());
-                    let _ = self
-                        .send_once(&Call::new(Method::DELETE, location, what))
-                        .await;
+                    self.cancel(location).await;
                 }
                 Ok(false)
             }
@@ -69,19 +66,26 @@ impl Repository<'_> {
         }
     }
 
-    /// Uploads a blob; `moved` is told of each part's bytes.
+    /// Uploads a blob; `moved` is told of each part's bytes. False if the gate stays shut, with
+    /// nothing left of the upload.
     pub(crate) async fn upload(
         &self,
         blob: &Blob,
+        gate: &Gate,
         moved: &dyn Fn(u64),
-    ) -> Result<(), RegistryError> {
+    ) -> Result<bool, RegistryError> {
         let mut attempts = Attempts::new(self.registry.options.retries);
         let mut whole = false;
         for _ in 0..MAX_SESSIONS {
             let mut session = self.begin(&blob.digest).await?;
             session.whole = whole;
-            match self.fill(&mut session, blob, &mut attempts, moved).await? {
-                Filled::Done => return Ok(()),
+            let filled = self.fill(&mut session, blob, gate, &mut attempts, moved);
+            match filled.await? {
+                Filled::Done => return Ok(true),
+                Filled::Barred => {
+                    self.cancel(session.location).await;
+                    return Ok(false);
+                }
                 Filled::Forgotten => {}
                 Filled::NoParts => whole = true,
             }
@@ -108,12 +112,16 @@ impl Repository<'_> {
         &self,
         session: &mut Session,
         blob: &Blob,
+        gate: &Gate,
         attempts: &mut Attempts,
         moved: &dyn Fn(u64),
     ) -> Result<Filled, RegistryError> {
         let size = blob.size();
         loop {
             let before = session.offset;
+            if gate.is_shut_for_good() || (before >= size && !gate.passed().await) {
+                return Ok(Filled::Barred);
+            }
             let step = if before < size {
                 self.patch(session, &blob.digest, &blob.content).await
             } else {
@@ -213,6 +221,13 @@ impl Repository<'_> {
         Ok(session.offset <= size)
     }
 
+    /// Gives an upload up. A registry that cannot do that forgets it some day.
+    async fn cancel(&self, location: String) {
+        let what = format!("cancel an upload into {}", self.display());
+        let call = Call::new(Method::DELETE, location, what);
+        let _ = self.send_once(&call).await;
+    }
+
     fn location(&self, response: &Response) -> Result<String, RegistryError> {
         let refuse = |problem: String| RegistryError::content(self.display(), problem);
         let location = response.headers().get(LOCATION);
@@ -233,6 +248,7 @@ impl Repository<'_> {
 
 enum Filled {
     Done,
+    Barred,
     Forgotten,
     NoParts,
 }

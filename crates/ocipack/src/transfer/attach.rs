@@ -12,7 +12,7 @@ use super::{Registry, Repository, TransferError};
 use crate::digest::Blob;
 use crate::read::is_manifest;
 use crate::reference::Reference;
-use crate::registry::RegistryError;
+use crate::registry::{Gate, RegistryError};
 
 /// Bytes of an attached file.
 const MAX_CONTENT: u64 = 64 * 1024 * 1024;
@@ -174,5 +174,6 @@ pub(super) async fn put_blob(
     if repository.has_blob(&blob.digest).await? {
         return Ok(());
     }
-    repository.upload(blob, &|_| {}).await
+    repository.upload(blob, &Gate::open(), &|_| {}).await?;
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -10,7 +11,7 @@ use oci_spec::image::Descriptor;
 
 use super::{BTreeMap, Location, Platform, Registry, Repository, TransferError, graph, is_index};
 use crate::content::{Content, Section};
-use crate::digest::{Blob, digest_of_section};
+use crate::digest::{Blob, digest_of};
 use crate::graph::{Graph, Walk};
 use crate::read::{ReadError, Source};
 use crate::reference::Reference;
@@ -25,7 +26,7 @@ pub(super) struct Origin<'a> {
 }
 
 enum Place<'a> {
-    Local(Box<Source>),
+    Local(Arc<Source>),
     Remote {
         repository: Repository<'a>,
         reference: Reference,
@@ -46,7 +47,7 @@ impl<'a> Origin<'a> {
                     name,
                     document: source.bytes(&root)?,
                     root,
-                    place: Place::Local(Box::new(source)),
+                    place: Place::Local(Arc::new(source)),
                 })
             }
             Location::Remote(reference) => {
@@ -125,31 +126,17 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// Checks every blob that is on this machine, before anything is changed elsewhere.
-    pub(super) fn check(&self, graph: &Graph) -> Result<(), TransferError> {
+    /// Checks every blob that is on this machine. Those of a registry are checked on their way.
+    pub(super) async fn checked(&self, graph: &Graph) -> Result<(), TransferError> {
         let Place::Local(source) = &self.place else {
             return Ok(());
         };
-        // One after the other leaves all processors but one idle.
-        let next = AtomicUsize::new(0);
-        let check_next = || -> Result<(), TransferError> {
-            while let Some(descriptor) = graph.blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                check_blob(source, descriptor)?;
-            }
-            Ok(())
-        };
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let others = processors.min(graph.blobs.len()).saturating_sub(1);
-        thread::scope(|scope| {
-            let others: Vec<_> = (0..others).map(|_| scope.spawn(check_next)).collect();
-            let mut checked = check_next();
-            for other in others {
-                // A panic goes on here.
-                let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
-                checked = checked.and(other);
-            }
-            checked
-        })
+        let (source, blobs) = (Arc::clone(source), graph.blobs.clone());
+        match tokio::task::spawn_blocking(move || check_blobs(&source, &blobs)).await {
+            Ok(checked) => checked,
+            // A panic goes on here; nobody cancels it.
+            Err(error) => resume_unwind(error.into_panic()),
+        }
     }
 
     /// The repository that it comes from, for mounting in another of the same registry.
@@ -202,9 +189,32 @@ impl<'a> Origin<'a> {
     }
 }
 
+/// Checks blobs side by side: one after the other leaves all processors but one idle.
+fn check_blobs(source: &Source, blobs: &[Descriptor]) -> Result<(), TransferError> {
+    let next = AtomicUsize::new(0);
+    let check_next = || -> Result<(), TransferError> {
+        while let Some(descriptor) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            check_blob(source, descriptor)?;
+        }
+        Ok(())
+    };
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let others = processors.min(blobs.len()).saturating_sub(1);
+    thread::scope(|scope| {
+        let others: Vec<_> = (0..others).map(|_| scope.spawn(check_next)).collect();
+        let mut checked = check_next();
+        for other in others {
+            // A panic goes on here.
+            let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+            checked = checked.and(other);
+        }
+        checked
+    })
+}
+
 /// Compares a blob's bytes with its digest.
 fn check_blob(source: &Source, descriptor: &Descriptor) -> Result<(), TransferError> {
-    let problem = match digest_of_section(source.section(descriptor)?) {
+    let problem = match digest_of(source.section(descriptor)?) {
         Ok(found) if found == *descriptor.digest() => return Ok(()),
         Ok(found) => format!("has the content of {found}"),
         Err(error) => error.to_string(),

@@ -11,15 +11,42 @@ use crate::content::Content;
 use crate::digest::Blob;
 use crate::graph::Graph;
 use crate::reference::Reference;
-use crate::registry::Upload;
+use crate::registry::{Gate, Upload};
 use crate::write::{Layout, LayoutWriter, parent};
 
-/// Uploads blobs, then manifests by digest, everywhere; then tags, everywhere.
+/// Pushes an image that is checked meanwhile: what a registry gets to see of a damaged one is an
+/// upload that is given up.
 pub(super) async fn push(
     registry: &Registry,
     origin: &Origin<'_>,
     graph: &Graph,
     references: &[&Reference],
+    tally: &Tally<'_>,
+) -> Result<(), TransferError> {
+    let (keeper, gate) = Gate::shut();
+    let check = async {
+        let checked = origin.checked(graph).await;
+        if checked.is_ok() {
+            keeper.open();
+        } else {
+            drop(keeper);
+        }
+        // Uploads that are under way are not dropped for it: they end by themselves.
+        Ok(checked)
+    };
+    let send = send(registry, origin, graph, references, &gate, tally);
+    let (checked, ()) = futures::try_join!(check, send)?;
+    checked
+}
+
+/// Uploads blobs, then manifests by digest, everywhere; then tags, everywhere. It ends early where
+/// the gate stays shut.
+async fn send(
+    registry: &Registry,
+    origin: &Origin<'_>,
+    graph: &Graph,
+    references: &[&Reference],
+    gate: &Gate,
     tally: &Tally<'_>,
 ) -> Result<(), TransferError> {
     let mut places: Vec<&Reference> = Vec::new();
@@ -47,12 +74,15 @@ pub(super) async fn push(
 
         let upload = |descriptor| {
             let (repository, mounts) = (&repository, &mounts);
-            async move { deliver(origin, descriptor, repository, mounts, tally).await }
+            async move { deliver(origin, descriptor, repository, mounts, gate, tally).await }
         };
         stream::iter(graph.blobs.iter().map(upload))
             .buffer_unordered(registry.options().jobs.max(1))
             .try_collect::<Vec<()>>()
             .await?;
+        if !gate.passed().await {
+            return Ok(());
+        }
         for (descriptor, document) in &graph.documents {
             let target = descriptor.digest().to_string();
             repository
@@ -76,39 +106,46 @@ async fn deliver(
     descriptor: &Descriptor,
     repository: &Repository<'_>,
     mounts: &[String],
+    gate: &Gate,
     tally: &Tally<'_>,
 ) -> Result<(), TransferError> {
-    let how = deliver_one(origin, descriptor, repository, mounts, tally).await?;
-    let how = match how {
-        Upload::Uploaded => Moved::Copied,
-        Upload::Exists => Moved::Exists,
-        Upload::Mounted => Moved::Mounted,
+    let how = match deliver_one(origin, descriptor, repository, mounts, gate, tally).await? {
+        None => return Ok(()),
+        Some(Upload::Uploaded) => Moved::Copied,
+        Some(Upload::Exists) => Moved::Exists,
+        Some(Upload::Mounted) => Moved::Mounted,
     };
     tally.blob(descriptor.digest(), descriptor.size(), how);
     Ok(())
 }
 
+/// None where the gate stays shut.
 async fn deliver_one(
     origin: &Origin<'_>,
     descriptor: &Descriptor,
     repository: &Repository<'_>,
     mounts: &[String],
+    gate: &Gate,
     tally: &Tally<'_>,
-) -> Result<Upload, TransferError> {
+) -> Result<Option<Upload>, TransferError> {
     if repository.has_blob(descriptor.digest()).await? {
-        return Ok(Upload::Exists);
+        return Ok(Some(Upload::Exists));
+    }
+    // A mount is a change at once.
+    if !mounts.is_empty() && !gate.passed().await {
+        return Ok(None);
     }
     for from in mounts {
         if repository.mount(descriptor.digest(), from).await? {
-            return Ok(Upload::Mounted);
+            return Ok(Some(Upload::Mounted));
         }
     }
     let blob = origin.blob(descriptor, &std::env::temp_dir()).await?;
     let progress = tally.progress;
-    repository
-        .upload(&blob, &|bytes| progress.moved(bytes))
+    let uploaded = repository
+        .upload(&blob, gate, &|bytes| progress.moved(bytes))
         .await?;
-    Ok(Upload::Uploaded)
+    Ok(uploaded.then_some(Upload::Uploaded))
 }
 
 /// Writes the image as a layout or an archive.

@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use super::{Layout, OCI_LAYOUT, TEMPORARY_PREFIX, WriteError, temporary};
 use crate::content::{Content, Section};
-use crate::digest::{Blob, digest_of_section};
+use crate::digest::{Blob, digest_of};
 
 /// Writes a layout, its index.json last. What a killed run left is taken over.
 pub(crate) struct LayoutWriter {
@@ -45,7 +45,7 @@ impl LayoutWriter {
     /// The blob, if it is there with every byte as it should be.
     pub(crate) fn find(&self, digest: &Digest, size: u64) -> Option<Section> {
         let section = Section::whole(File::open(self.path(digest)).ok()?).ok()?;
-        let found = (section.size == size).then(|| digest_of_section(section.clone()))?;
+        let found = (section.size == size).then(|| digest_of(section.clone()))?;
         found.is_ok_and(|found| found == *digest).then_some(section)
     }
 
