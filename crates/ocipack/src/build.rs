@@ -4,6 +4,7 @@
 
 mod artifact;
 mod base;
+mod below;
 mod cargo;
 mod config;
 mod elf;
@@ -112,8 +113,12 @@ impl ImageSpec {
         let mut blobs = Blobs::default();
         let mut images = Vec::new();
         for (platform, path) in &self.binary {
-            let below = base.as_ref().map(|base| base.image(platform)).transpose()?;
-            let layer = self.pack(platform, path, scratch)?;
+            let mut below = base.as_ref().map(|base| base.image(platform)).transpose()?;
+            let folders = below
+                .as_mut()
+                .map(|below| std::mem::take(&mut below.folders));
+            let tree = folders.map_or_else(Tree::default, Tree::upon);
+            let layer = self.pack(tree, platform, path, scratch)?;
             images.push(self.add_platform(&mut blobs, platform, &run, below, layer)?);
         }
 
@@ -137,11 +142,12 @@ impl ImageSpec {
     /// One platform's layer and the binary's path in it.
     fn pack(
         &self,
+        tree: Tree,
         platform: &Platform,
         binary: &Path,
         scratch: &Path,
     ) -> Result<(Layer, String), BuildError> {
-        let (tree, binary_path) = self.tree(platform, binary)?;
+        let (tree, binary_path) = self.tree(tree, platform, binary)?;
         let layer = layer::pack(&tree, self.epoch, self.compression, scratch);
         let layer = layer.map_err(|source| BuildError::Layer {
             platform: platform.clone(),
@@ -190,7 +196,12 @@ impl ImageSpec {
     }
 
     /// The tree of one platform's image and the binary's path in it.
-    fn tree(&self, platform: &Platform, binary: &Path) -> Result<(Tree, String), BuildError> {
+    fn tree(
+        &self,
+        mut tree: Tree,
+        platform: &Platform,
+        binary: &Path,
+    ) -> Result<(Tree, String), BuildError> {
         let (file, content) = open_input(binary)?;
         elf::check(&ReadCache::new(file), platform, self.allow_dynamic).map_err(|problem| {
             BuildError::Binary {
@@ -207,7 +218,6 @@ impl ImageSpec {
             })?;
         let binary_path = format!("/bin/{file_name}");
 
-        let mut tree = Tree::default();
         tree.add(&binary_path, BINARY_MODE, content)
             .map_err(BuildError::Spec)?;
         for file in &self.file {

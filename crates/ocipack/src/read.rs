@@ -16,7 +16,7 @@ pub(crate) use image::{
     platform,
 };
 pub use inspect::{EntrySummary, ImageSummary, LayerSummary, Summary};
-pub(crate) use layer::{entry_problem, read as read_layer};
+pub(crate) use layer::{LayerContent, entry_problem, read as read_layer};
 pub use source::{ReadError, Source};
 pub(crate) use tape::{Member, invalid};
 pub use verify::{Problem, Verification};

@@ -16,7 +16,7 @@ use oci_spec::image::{Descriptor, Digest, ImageManifest, MediaType};
 
 pub(crate) use archive::DOCKER_MANIFEST;
 pub(crate) use layout::LayoutWriter;
-pub(crate) use tape::Tape;
+pub(crate) use tape::{Folder, Tape};
 
 use crate::build::{self, Built, Epoch};
 use crate::content::Content;

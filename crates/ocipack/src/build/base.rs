@@ -6,10 +6,11 @@ use oci_spec::image::{
     ANNOTATION_BASE_IMAGE_DIGEST, ANNOTATION_BASE_IMAGE_NAME, ImageConfiguration, MediaType, Os,
 };
 
+use super::below::Below;
 use super::spec::BaseSpec;
 use crate::compression::Format;
 use crate::content::Content;
-use crate::digest::{Blob, digest_of};
+use crate::digest::Blob;
 use crate::platform::Platform;
 use crate::read::{Image, ReadError, Source};
 
@@ -45,6 +46,8 @@ pub(crate) struct BaseImage {
     pub(crate) config: ImageConfiguration,
     pub(crate) layers: Vec<(MediaType, Blob)>,
     pub(crate) annotations: BTreeMap<String, String>,
+    /// The folders that its layers make.
+    pub(crate) folders: Below,
 }
 
 impl Base {
@@ -85,7 +88,7 @@ impl Base {
                 found: found.join(", "),
             });
         };
-        let mut layers = Vec::new();
+        let (mut layers, mut folders) = (Vec::new(), Below::default());
         for descriptor in image.document.layers() {
             let damaged = |problem| {
                 self.source
@@ -93,10 +96,14 @@ impl Base {
             };
             let format = Format::of(descriptor.media_type()).map_err(damaged)?;
             let section = self.source.section(descriptor)?;
-            let found = digest_of(section.clone()).map_err(|error| damaged(error.to_string()))?;
+            let unreadable = |error: std::io::Error| damaged(error.to_string());
+            let read = folders.layer(section.clone(), format).map_err(unreadable)?;
+            let found = read.digest;
             if found != *descriptor.digest() {
                 return Err(damaged(format!("has the content of {found}")).into());
             }
+            read.uncompressed
+                .map_err(|error| damaged(format!("is not a valid layer: {error}")))?;
             let content = Content::Section(section);
             layers.push((
                 format.media_type(),
@@ -110,6 +117,7 @@ impl Base {
             config: image.config.clone(),
             layers,
             annotations: self.annotations.clone(),
+            folders,
         })
     }
 }

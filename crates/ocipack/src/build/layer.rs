@@ -33,7 +33,7 @@ pub(crate) fn pack(
     let mut tape = Tape::new(Hashing::new(encoder), epoch);
     for (path, node) in tree.nodes() {
         match node {
-            Node::Directory => tape.directory(&format!("{path}/"))?,
+            Node::Directory(folder) => tape.directory(&format!("{path}/"), *folder)?,
             Node::File { mode, content } => tape.file(path, *mode, content)?,
         }
     }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::below::Below;
 use crate::content::Content;
+use crate::write::Folder;
 
 /// What lies at a path.
 #[derive(Debug)]
 pub(crate) enum Node {
-    Directory,
+    Directory(Folder),
     File { mode: u32, content: Content },
 }
 
@@ -15,30 +17,54 @@ pub(crate) enum Node {
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
+    below: Below,
 }
 
 impl Tree {
+    /// One that comes to lie upon a base image.
+    pub(crate) fn upon(below: Below) -> Self {
+        Self {
+            below,
+            ..Self::default()
+        }
+    }
+
     /// Adds a file and its parent directories; `path` is absolute.
     pub(crate) fn add(&mut self, path: &str, mode: u32, content: Content) -> Result<(), String> {
-        let relative = check_path(path)?;
+        let relative = &self.resolve(check_path(path)?)?;
         for (slash, _) in relative.match_indices('/') {
             let parent = &relative[..slash];
             match self.nodes.get(parent) {
-                None => drop(self.nodes.insert(parent.to_owned(), Node::Directory)),
-                Some(Node::Directory) => {}
+                None => {
+                    let folder = Node::Directory(self.below.folder(parent));
+                    self.nodes.insert(parent.to_owned(), folder);
+                }
+                Some(Node::Directory(_)) => {}
                 Some(Node::File { .. }) => {
                     return Err(format!("{path}: /{parent} is a file of the image already"));
                 }
             }
         }
-        if self.nodes.contains_key(relative) {
+        if self.nodes.contains_key(relative.as_str()) {
             return Err(format!(
                 "{path} is in the image already; give each path once"
             ));
         }
         self.nodes
-            .insert(relative.to_owned(), Node::File { mode, content });
+            .insert(relative.clone(), Node::File { mode, content });
         Ok(())
+    }
+
+    /// Where the base's links lead a path; a link at its very end is replaced.
+    fn resolve(&self, path: &str) -> Result<String, String> {
+        let Some((folder, name)) = path.rsplit_once('/') else {
+            return Ok(path.to_owned());
+        };
+        let folder = self.below.resolve(folder)?;
+        Ok(match &*folder {
+            "" => name.to_owned(),
+            folder => format!("{folder}/{name}"),
+        })
     }
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (&str, &Node)> {

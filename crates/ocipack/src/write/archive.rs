@@ -9,7 +9,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{
-    DockerImage, Layout, OCI_LAYOUT, OUTPUT_MODE, Tape, WriteError, parent, persist, temporary,
+    DockerImage, Folder, Layout, OCI_LAYOUT, OUTPUT_MODE, Tape, WriteError, parent, persist,
+    temporary,
 };
 use crate::content::Content;
 use crate::digest::{Blob, blob_path};
@@ -42,7 +43,7 @@ pub(super) fn pack(layout: &Layout, file: &mut File) -> io::Result<()> {
 
     let mut tape = Tape::new(BufWriter::new(file), layout.epoch);
     for directory in ["blobs/", "blobs/sha256/"] {
-        tape.directory(directory)?;
+        tape.directory(directory, Folder::default())?;
     }
     for (path, content) in members {
         tape.file(&path, OUTPUT_MODE, &content)?;

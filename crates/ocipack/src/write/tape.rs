@@ -9,9 +9,30 @@ use crate::content::Content;
 
 /// Bytes of a block; a member is filled up to whole ones.
 const BLOCK: usize = 512;
-const DIRECTORY_MODE: u32 = 0o755;
 
-/// Writes members one after the other, each owned by root and of one time.
+/// What a directory is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Folder {
+    pub(crate) mode: u32,
+    pub(crate) uid: u64,
+    pub(crate) gid: u64,
+    /// Its own time, if it is not the archive's.
+    pub(crate) epoch: Option<Epoch>,
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self {
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            epoch: None,
+        }
+    }
+}
+
+/// Writes members one after the other, each owned by root and of one time unless it says
+/// otherwise.
 pub(crate) struct Tape<W: Write> {
     out: W,
     epoch: Epoch,
@@ -23,8 +44,12 @@ impl<W: Write> Tape<W> {
     }
 
     /// Adds a directory, whose path ends with a slash.
-    pub(crate) fn directory(&mut self, path: &str) -> io::Result<()> {
-        let header = header(path, DIRECTORY_MODE, None, self.epoch)?;
+    pub(crate) fn directory(&mut self, path: &str, folder: Folder) -> io::Result<()> {
+        let epoch = folder.epoch.unwrap_or(self.epoch);
+        let mut header = header(path, folder.mode, None, epoch)?;
+        header.set_uid(folder.uid);
+        header.set_gid(folder.gid);
+        header.set_cksum();
         self.out.write_all(header.as_bytes())
     }
 
@@ -79,8 +104,8 @@ mod tests {
         let epoch: Epoch = "1700000000".parse().unwrap();
         let mut ours = Tape::new(Vec::new(), epoch);
         let mut theirs = tar::Builder::new(Vec::new());
-        ours.directory("a/").unwrap();
-        let directory = header("a/", DIRECTORY_MODE, None, epoch).unwrap();
+        ours.directory("a/", Folder::default()).unwrap();
+        let directory = header("a/", 0o755, None, epoch).unwrap();
         theirs.append(&directory, io::empty()).unwrap();
         for size in [0, 1, 511, 512, 513, 300_000] {
             let bytes = vec![7; size];

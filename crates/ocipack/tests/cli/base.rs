@@ -3,7 +3,10 @@
 use std::fs;
 
 use super::build::files;
+use tar::EntryType;
+
 use super::fixture::{Fixture, assert_fails, stdout};
+use super::unpack::image;
 
 #[test]
 fn cargo_and_flags_annotate_and_flags_win() {
@@ -79,5 +82,59 @@ fn an_image_lies_upon_another_of_the_same_platform_only() {
         on("linux/amd64", "server"),
         2,
         &["base image", "has the content of"],
+    );
+}
+
+#[test]
+fn the_bases_links_and_folders_stay_as_they_are() {
+    let fixture = Fixture::new();
+    let (folder, link) = (EntryType::Directory, EntryType::Symlink);
+    // As Debian has it: programs are in /usr/bin, to which /bin is a link.
+    image(
+        &fixture,
+        &[&[
+            ("bin", link, "usr/bin", 0o777, ""),
+            ("usr/bin/sh", EntryType::Regular, "", 0o755, "shell"),
+            ("tmp/", folder, "", 0o1777, ""),
+            ("root/", folder, "", 0o700, ""),
+        ]],
+    );
+    let words = "build --base forged --binary linux/amd64=server --file server:/tmp/x \
+                 --file server:/root/new/x -o web";
+    let words: Vec<&str> = words.split_whitespace().collect();
+    fixture.run(&words).success();
+    fixture.run(&["verify", "web"]).success();
+    let json = stdout(&fixture.run(&["inspect", "web", "-o", "json"]).success());
+    let summary: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let upper = summary["images"][0]["layers"][1]["entries"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let entries = upper.iter().map(|entry| {
+        let text = |key: &str| entry[key].as_str().unwrap();
+        format!("{} {}", text("mode"), text("path"))
+    });
+    let expected = [
+        "0700 root/",
+        "0755 root/new/",
+        "0644 root/new/x",
+        "1777 tmp/",
+        "0644 tmp/x",
+        "0755 usr/",
+        "0755 usr/bin/",
+        "0755 usr/bin/server",
+    ];
+    assert_eq!(entries.collect::<Vec<_>>(), expected);
+
+    fixture.run(&["unpack", "web", "root"]).success();
+    // The shell would be gone if /bin had become a folder of its own.
+    for program in ["sh", "server"] {
+        assert!(fixture.path("root/bin").join(program).exists(), "{program}");
+    }
+    let twice = [&words[..], &["--file", "server:/usr/bin/server"]].concat();
+    assert_fails(
+        fixture.run(&twice),
+        2,
+        &["/usr/bin/server is in the image already"],
     );
 }

@@ -10,7 +10,7 @@ use super::fixture::{Fixture, assert_fails, stdout};
 use super::verify::Forged;
 
 /// One entry of a layer: path, kind, link target, mode and content.
-type Entry<'a> = (&'a str, EntryType, &'a str, u32, &'a str);
+pub(crate) type Entry<'a> = (&'a str, EntryType, &'a str, u32, &'a str);
 
 fn tar_of(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
@@ -28,7 +28,7 @@ fn tar_of(entries: &[Entry<'_>]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
-fn image(fixture: &Fixture, layers: &[&[Entry<'_>]]) {
+pub(crate) fn image(fixture: &Fixture, layers: &[&[Entry<'_>]]) {
     let directory = fixture.path("forged");
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir(&directory).unwrap();
