@@ -67,6 +67,8 @@ impl Default for Options {
 pub struct Registry {
     options: Options,
     client: Client,
+    /// For the loopback.
+    near: Client,
     /// By registry, each found once.
     schemes: Mutex<HashMap<String, &'static str>>,
     /// By repository.
@@ -90,12 +92,22 @@ impl Registry {
     /// # Errors
     /// The system's certificates cannot be loaded.
     pub fn new(options: Options) -> Result<Self, RegistryError> {
+        let [client, near] = http::clients()?;
         Ok(Self {
-            client: http::client()?,
+            client,
+            near,
             options,
             schemes: Mutex::default(),
             tokens: Mutex::default(),
         })
+    }
+
+    fn client(&self, url: &str) -> &Client {
+        if scheme::is_near(url) {
+            &self.near
+        } else {
+            &self.client
+        }
     }
 
     pub(crate) fn options(&self) -> &Options {

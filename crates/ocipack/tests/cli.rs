@@ -10,6 +10,10 @@ mod diff;
 mod fixture;
 #[path = "cli/load.rs"]
 mod load;
+#[path = "cli/registry.rs"]
+mod registry;
+#[path = "cli/shelf.rs"]
+mod shelf;
 #[path = "cli/unpack.rs"]
 mod unpack;
 #[path = "cli/verify.rs"]

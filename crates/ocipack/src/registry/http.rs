@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
-use reqwest::{Client, Method, Response, StatusCode, Url, redirect};
+use reqwest::{Client, ClientBuilder, Method, Response, StatusCode, Url, redirect};
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 
@@ -21,8 +21,10 @@ const SLOWEST: u64 = 32 * 1024;
 /// Bytes of an answer that are read for its message.
 const MAX_MESSAGE: usize = 64 * 1024;
 
-/// The client that all requests share.
-pub(super) fn client() -> Result<Client, RegistryError> {
+/// The clients that all requests share: for registries out there, which the environment may put
+/// a proxy in front of, and for those on the loopback. Nothing is in front of these, and a proxy
+/// would be told in plain text what only the loopback may hear.
+pub(super) fn clients() -> Result<[Client; 2], RegistryError> {
     let tls = |error: &dyn std::fmt::Display| RegistryError::Tls(error.to_string());
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -30,8 +32,26 @@ pub(super) fn client() -> Result<Client, RegistryError> {
         .and_then(BuilderVerifierExt::with_platform_verifier)
         .map_err(|error| tls(&error))?
         .with_no_client_auth();
-    // Authorization does not follow to another host: the client drops it there.
-    let redirects = redirect::Policy::custom(|attempt| {
+    let client = |builder: ClientBuilder| {
+        builder
+            .tls_backend_preconfigured(config.clone())
+            .redirect(redirects())
+            .connect_timeout(CONNECT_TIMEOUT)
+            // Trying again is decided here, where it is known what that means.
+            .retry(reqwest::retry::never())
+            .user_agent(concat!("ocipack/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| tls(&error))
+    };
+    Ok([
+        client(Client::builder())?,
+        client(Client::builder().no_proxy())?,
+    ])
+}
+
+/// Authorization does not follow to another host: the client drops it there.
+fn redirects() -> redirect::Policy {
+    redirect::Policy::custom(|attempt| {
         let from_tls = |url: &Url| url.scheme() == "https";
         if attempt.previous().iter().any(from_tls) && !from_tls(attempt.url()) {
             attempt.error("it redirects from HTTPS to HTTP")
@@ -40,16 +60,7 @@ pub(super) fn client() -> Result<Client, RegistryError> {
         } else {
             attempt.follow()
         }
-    });
-    Client::builder()
-        .tls_backend_preconfigured(config)
-        .redirect(redirects)
-        .connect_timeout(CONNECT_TIMEOUT)
-        // Trying again is decided here, where it is known what that means.
-        .retry(reqwest::retry::never())
-        .user_agent(concat!("ocipack/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| tls(&error))
+    })
 }
 
 /// A request that can be made again.
@@ -152,7 +163,7 @@ impl Repository<'_> {
         call: &Call,
         token: Option<HeaderValue>,
     ) -> Result<Response, RegistryError> {
-        let client = &self.registry.client;
+        let client = self.registry.client(&call.url);
         let mut request = client.request(call.method.clone(), &call.url);
         request = request.headers(call.headers.clone());
         if let Some(token) = token {

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use reqwest::Url;
+
 use super::{Registry, RegistryError};
 
 impl Registry {
@@ -18,7 +20,7 @@ impl Registry {
             return Ok(scheme);
         }
         // A registry that speaks no TLS answers this with something that is not TLS.
-        let probe = self.client.get(format!("https://{host}/v2/"));
+        let probe = self.near.get(format!("https://{host}/v2/"));
         let scheme = match probe.timeout(self.options.timeout).send().await {
             Ok(_) => "https",
             Err(error) if is_certificate(&error) => "https",
@@ -50,6 +52,12 @@ pub(super) fn api_host(registry: &str) -> &str {
     } else {
         registry
     }
+}
+
+/// Whether an address is on the loopback.
+pub(super) fn is_near(url: &str) -> bool {
+    let url = Url::parse(url).ok();
+    url.is_some_and(|url| url.host_str().is_some_and(is_loopback))
 }
 
 fn is_loopback(host: &str) -> bool {

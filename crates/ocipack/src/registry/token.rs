@@ -154,7 +154,7 @@ impl Repository<'_> {
     }
 
     async fn ask_once(&self, asked: &Asked, login: &Credentials) -> Result<Granted, RegistryError> {
-        let client = &self.registry.client;
+        let client = self.registry.client(asked.realm.as_str());
         let service = asked
             .service
             .iter()
