@@ -2,6 +2,8 @@
 
 use std::env;
 use std::fmt;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
@@ -51,7 +53,7 @@ pub(crate) fn find(registry: &str) -> Result<Credentials, RegistryError> {
         });
     }
     let found = match judge(docker) {
-        Ok(None) => judge(docker_credential::get_podman_credential(key)),
+        Ok(None) => podman(key),
         found => found,
     };
     match found {
@@ -61,6 +63,40 @@ pub(crate) fn find(registry: &str) -> Result<Credentials, RegistryError> {
             problem,
         }),
     }
+}
+
+/// A login of `podman login`, `skopeo login` or `buildah login`, in the first file that has one.
+fn podman(key: &str) -> Result<Option<Credentials>, String> {
+    for path in podman_files() {
+        // What is not there or not ours to read has no login for us.
+        let Ok(file) = File::open(path) else { continue };
+        let found = docker_credential::get_credential_from_reader(BufReader::new(file), key);
+        match judge(found) {
+            Ok(None) => {}
+            found => return found,
+        }
+    }
+    Ok(None)
+}
+
+/// Where they keep logins (containers-auth.json(5)): without `XDG_RUNTIME_DIR`, which root has not on
+/// many machines, beneath /run/containers.
+fn podman_files() -> Vec<PathBuf> {
+    let folder = |variable| env::var_os(variable).filter(|value| !value.is_empty());
+    if let Some(file) = folder("REGISTRY_AUTH_FILE") {
+        return vec![file.into()];
+    }
+    let user = rustix::process::geteuid().as_raw().to_string();
+    let runtime = folder("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let runtime = runtime.map_or_else(
+        || PathBuf::from("/run/containers").join(user),
+        |folder| folder.join("containers"),
+    );
+    let home = || Some(PathBuf::from(folder("HOME")?).join(".config"));
+    let own = folder("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
+    let own = own.map(|folder| folder.join("containers"));
+    let folders = [runtime].into_iter().chain(own);
+    folders.map(|folder| folder.join("auth.json")).collect()
 }
 
 /// Docker's configuration, if there is one.

@@ -1,6 +1,8 @@
 //! Registries, where what they hold or where they are is out of the ordinary.
 
-use super::fixture::{Fixture, stdout};
+use std::fs;
+
+use super::fixture::{Fixture, assert_fails, stdout};
 use super::shelf::Shelf;
 
 #[test]
@@ -17,5 +19,33 @@ fn there_is_no_proxy_on_the_way_to_the_loopback() {
         command.env(variable.to_uppercase(), "http://127.0.0.1:9");
     }
     let run = command.assert().success();
+    assert_eq!(stdout(&run).trim(), image["digest"]);
+}
+
+#[test]
+fn podmans_login_is_found_without_xdg_runtime_dir() {
+    let fixture = Fixture::new();
+    let mut shelf = Shelf::default();
+    let image = shelf.image("1", "amd64");
+    // "planted-user:planted-password"
+    let login = "cGxhbnRlZC11c2VyOnBsYW50ZWQtcGFzc3dvcmQ=";
+    let address = shelf.guarded(&format!("Basic {login}")).open();
+    let digest = |home: &str| {
+        let mut command = fixture.command();
+        for variable in ["XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "REGISTRY_AUTH_FILE"] {
+            command.env_remove(variable);
+        }
+        command.env("DOCKER_CONFIG", fixture.path("none"));
+        command.env("HOME", fixture.path(home));
+        command
+            .args(["digest", &format!("{address}/web:1")])
+            .assert()
+    };
+    assert_fails(digest("none"), 2, &["not authorized"]);
+    let folder = fixture.path("home/.config/containers");
+    fs::create_dir_all(&folder).unwrap();
+    let file = format!(r#"{{"auths":{{"{address}":{{"auth":"{login}"}}}}}}"#);
+    fs::write(folder.join("auth.json"), file).unwrap();
+    let run = digest("home").success();
     assert_eq!(stdout(&run).trim(), image["digest"]);
 }

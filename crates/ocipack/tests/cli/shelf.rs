@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 #[derive(Default)]
 pub(crate) struct Shelf {
     answers: BTreeMap<String, (String, Vec<u8>)>,
+    /// The header without which nothing is told.
+    login: Option<String>,
 }
 
 impl Shelf {
@@ -49,6 +51,11 @@ impl Shelf {
         self.manifest(tag, "manifest", &manifest)
     }
 
+    pub(crate) fn guarded(mut self, login: &str) -> Self {
+        self.login = Some(login.to_owned());
+        self
+    }
+
     /// Answers until the test ends.
     pub(crate) fn open(self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -71,8 +78,20 @@ impl Shelf {
             return Ok(());
         }
         let path = request.split(' ').nth(1).unwrap_or_default();
-        while !line()?.trim_ascii().is_empty() {}
+        let mut login = None;
+        loop {
+            let header = String::from_utf8_lossy(&line()?).trim().to_owned();
+            match header.split_once(": ") {
+                Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                    login = Some(value.to_owned());
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let asked = "WWW-Authenticate: Basic realm=\"shelf\"\r\n".to_owned();
         let (status, more, body) = match self.answers.get(path) {
+            _ if login != self.login => ("401 Unauthorized", asked, &b""[..]),
             None => ("404 Not Found", String::new(), &b""[..]),
             Some((kind, body)) => ("200 OK", format!("Content-Type: {kind}\r\n"), &body[..]),
         };
