@@ -121,7 +121,12 @@ impl Registry {
                 None | Some(MediaType::EmptyJSON)
             ) {
                 let target = descriptor.digest().to_string();
-                let (_, document) = repository.manifest(&target).await?;
+                let document = match repository.manifest(&target).await {
+                    Ok((_, document)) => document,
+                    // It was deleted, and is still listed.
+                    Err(error) if error.status() == Some(404) => continue,
+                    Err(error) => return Err(error.into()),
+                };
                 let manifest = serde_json::from_slice::<ImageManifest>(&document).ok();
                 let own = manifest.and_then(|manifest| manifest.artifact_type().clone());
                 descriptor.set_artifact_type(own);

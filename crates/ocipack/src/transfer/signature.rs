@@ -151,12 +151,7 @@ impl Registry {
             let at = reference.at(&digest);
             let judged = match self.attached(&at).await {
                 Ok(bundle) => judge(&bundle, key, &image, predicate_type),
-                // Somebody else's rubbish is no reason not to look at the others.
-                Err(TransferError::Refused { problem, .. }) => Err(Some(problem)),
-                Err(TransferError::Registry(RegistryError::Content { problem, .. })) => {
-                    Err(Some(problem))
-                }
-                Err(error) => return Err(error),
+                Err(error) => Err(Some(rubbish(error)?)),
             };
             match judged {
                 Ok(statement) => found.signed.push(Signed {
@@ -186,14 +181,19 @@ impl Registry {
         found: &mut Signatures,
     ) -> Result<(), TransferError> {
         let repository = self.repository(reference).await?;
-        let Some(manifest) = tag_manifest(&repository, image).await? else {
-            return Ok(());
+        let manifest = match tag_manifest(&repository, image).await.map_err(Into::into) {
+            Ok(Some(manifest)) => manifest,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                let problem = rubbish(error)?;
+                found.rejected.push(format!("tag {} {problem}", tag(image)));
+                return Ok(());
+            }
         };
         for layer in manifest.layers() {
             let judged = match self.blob(reference, layer, MAX_SIGNATURE).await {
                 Ok(payload) => judge_simple(layer, &payload, key, image),
-                Err(RegistryError::Content { problem, .. }) => Err(problem),
-                Err(error) => return Err(error.into()),
+                Err(error) => Err(rubbish(error.into())?),
             };
             match judged {
                 Ok(()) => found.signed.push(Signed {
@@ -256,6 +256,21 @@ impl Registry {
             .put_manifest(&descriptor, &document, &tag(image))
             .await?;
         Ok(payload.digest.to_string())
+    }
+}
+
+/// What is wrong with somebody's signature: rubbish, or what was deleted and is still listed, is no
+/// reason not to look at the others.
+///
+/// # Errors
+/// It is the registry that failed.
+fn rubbish(error: TransferError) -> Result<String, TransferError> {
+    match error {
+        TransferError::Refused { problem, .. }
+        | TransferError::Registry(RegistryError::Content { problem, .. }) => Ok(problem),
+        TransferError::Registry(RegistryError::Missing(_)) => Ok("is missing".into()),
+        TransferError::Registry(error) if error.status() == Some(404) => Ok("is missing".into()),
+        error => Err(error),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use super::fixture::{Fixture, assert_fails, stdout};
 use super::shelf::Shelf;
 
@@ -48,4 +50,44 @@ fn podmans_login_is_found_without_xdg_runtime_dir() {
     fs::write(folder.join("auth.json"), file).unwrap();
     let run = digest("home").success();
     assert_eq!(stdout(&run).trim(), image["digest"]);
+}
+
+#[test]
+fn a_signature_that_is_no_more_hides_none_that_is() {
+    let fixture = Fixture::new();
+    let key = |words: &[&str]| {
+        let mut command = fixture.command();
+        command.args(words).env("COSIGN_PASSWORD", "");
+        command.assert().success();
+    };
+    key(&["generate-key-pair", "owner"]);
+    let mut shelf = Shelf::default();
+    let image = shelf.image("1", "amd64");
+    let hex = image["digest"].as_str().unwrap().replace(':', "-");
+    let bundle = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let gone = |digit: &str, artifact_type: Value| {
+        json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 9,
+            "digest": format!("sha256:{}", digit.repeat(64)), "artifactType": artifact_type})
+    };
+    let list = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [gone("0", json!(bundle)), gone("1", Value::Null)]});
+    shelf.manifest(&hex, "index", &list);
+    // Nor is there any need that the tag of old is what it should be.
+    let empty = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": []});
+    shelf.manifest(&format!("{hex}.sig"), "index", &empty);
+    let reference = format!("{}/web:1", shelf.open());
+
+    let run = fixture.run(&["referrers", &reference]).success();
+    assert!(stdout(&run).contains("(no type)"), "{}", stdout(&run));
+    let run = fixture.run(&["verify", &reference, "--key", "owner.pub", "-o", "json"]);
+    let found: Value = serde_json::from_str(&stdout(&run.code(1))).unwrap();
+    let rejected = found["rejected"].as_array().unwrap().iter();
+    let rejected: Vec<&str> = rejected.map(|text| text.as_str().unwrap()).collect();
+    assert!(rejected[0].ends_with("is missing"), "{rejected:?}");
+    assert!(
+        rejected[1].contains(".sig is of application/"),
+        "{rejected:?}"
+    );
+    assert_eq!(rejected.len(), 2);
 }
