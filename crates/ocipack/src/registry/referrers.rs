@@ -52,7 +52,7 @@ impl Repository<'_> {
                 return Ok(());
             }
             referrers.push(descriptor.clone());
-            self.put_tagged(subject, referrers).await?;
+            self.put_remaining(subject, referrers).await?;
         }
         Err(RegistryError::content(
             format!("{}:{}", self.display(), tag(subject)),
@@ -104,6 +104,30 @@ impl Repository<'_> {
         let mut referrers = index.manifests().clone();
         referrers.truncate(MAX_REFERRERS);
         Ok(Some(referrers))
+    }
+
+    /// Puts the list; without what was deleted since, if the registry takes none with that in it.
+    async fn put_remaining(
+        &self,
+        subject: &Digest,
+        referrers: Vec<Descriptor>,
+    ) -> Result<(), RegistryError> {
+        let refused = match self.put_tagged(subject, referrers.clone()).await {
+            Err(error) if matches!(error.status(), Some(400 | 404)) => error,
+            done => return done,
+        };
+        let (count, mut left) = (referrers.len(), Vec::new());
+        for descriptor in referrers {
+            match self.manifest(descriptor.digest().as_ref()).await {
+                Ok(_) => left.push(descriptor),
+                Err(error) if error.status() == Some(404) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if left.len() == count {
+            return Err(refused);
+        }
+        self.put_tagged(subject, left).await
     }
 
     async fn put_tagged(

@@ -91,3 +91,36 @@ fn a_signature_that_is_no_more_hides_none_that_is() {
     );
     assert_eq!(rejected.len(), 2);
 }
+
+#[test]
+fn attaching_goes_on_after_something_attached_was_deleted() {
+    let fixture = Fixture::new();
+    let mut shelf = Shelf::default();
+    let image = shelf.image("1", "amd64");
+    let hex = image["digest"].as_str().unwrap().replace(':', "-");
+    let kept = shelf.image("kept", "arm64");
+    let mut gone = kept.clone();
+    gone["digest"] = json!(format!("sha256:{}", "0".repeat(64)));
+    let list = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [gone, kept]});
+    shelf.manifest(&hex, "index", &list);
+    fs::write(fixture.path("note"), "note").unwrap();
+    for bytes in ["{}", "note"] {
+        shelf.blob("text/plain", bytes.as_bytes());
+    }
+    let reference = format!("{}/web:1", shelf.open());
+
+    let attach = [
+        "attach",
+        &reference,
+        "note",
+        "--artifact-type",
+        "text/plain",
+    ];
+    let attached = stdout(&fixture.run(&attach).success());
+    let listed = stdout(&fixture.run(&["referrers", &reference]).success());
+    let listed: Vec<&str> = listed.lines().collect();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert!(listed[0].starts_with(kept["digest"].as_str().unwrap()));
+    assert!(listed[1].starts_with(attached.trim()));
+}

@@ -1,7 +1,7 @@
 //! A registry of a few fixed answers, for what real ones do seldom.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
@@ -57,7 +57,7 @@ impl Shelf {
     }
 
     /// Answers until the test ends.
-    pub(crate) fn open(self) -> SocketAddr {
+    pub(crate) fn open(mut self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
@@ -69,38 +69,62 @@ impl Shelf {
         address
     }
 
-    fn answer(&self, mut stream: &TcpStream) -> std::io::Result<()> {
-        let mut lines = BufReader::new(stream).split(b'\n');
-        let mut line = || lines.next().transpose().map(Option::unwrap_or_default);
-        let request = String::from_utf8_lossy(&line()?).into_owned();
-        // Whoever asks for TLS does not speak HTTP.
-        if !request.contains("HTTP/1.1") {
+    fn answer(&mut self, mut stream: &TcpStream) -> std::io::Result<()> {
+        let mut reader = BufReader::new(stream);
+        let mut line = || {
+            let mut line = String::new();
+            reader.read_line(&mut line).map(|_| line)
+        };
+        // Whoever asks for TLS does not speak text.
+        let request = line()?;
+        let words: Vec<&str> = request.split_whitespace().collect();
+        let [method, path, _] = words[..] else {
             return Ok(());
+        };
+        let mut headers = BTreeMap::new();
+        while let Some((name, value)) = line()?.trim().split_once(": ") {
+            headers.insert(name.to_lowercase(), value.to_owned());
         }
-        let path = request.split(' ').nth(1).unwrap_or_default();
-        let mut login = None;
-        loop {
-            let header = String::from_utf8_lossy(&line()?).trim().to_owned();
-            match header.split_once(": ") {
-                Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
-                    login = Some(value.to_owned());
-                }
-                Some(_) => {}
-                None => break,
-            }
-        }
-        let asked = "WWW-Authenticate: Basic realm=\"shelf\"\r\n".to_owned();
-        let (status, more, body) = match self.answers.get(path) {
-            _ if login != self.login => ("401 Unauthorized", asked, &b""[..]),
-            None => ("404 Not Found", String::new(), &b""[..]),
-            Some((kind, body)) => ("200 OK", format!("Content-Type: {kind}\r\n"), &body[..]),
+        let length = headers.get("content-length");
+        let length = length.map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+
+        let (status, more, body) = if headers.get("authorization") != self.login.as_ref() {
+            let asked = "WWW-Authenticate: Basic realm=\"shelf\"\r\n".to_owned();
+            ("401 Unauthorized", asked, Vec::new())
+        } else if method == "PUT" {
+            let kind = headers.remove("content-type").unwrap_or_default();
+            (self.put(path, kind, body), String::new(), Vec::new())
+        } else if let Some((kind, body)) = self.answers.get(path) {
+            let kind = format!("Content-Type: {kind}\r\n");
+            ("200 OK", kind, body.clone())
+        } else {
+            ("404 Not Found", String::new(), Vec::new())
         };
         let length = body.len();
         let head = format!(
             "HTTP/1.1 {status}\r\n{more}Content-Length: {length}\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(head.as_bytes())?;
+        let body = if method == "HEAD" { &[] } else { &body[..] };
         stream.write_all(body)
+    }
+
+    /// Takes a manifest; of an index all that it lists has to be there.
+    fn put(&mut self, path: &str, kind: String, body: Vec<u8>) -> &'static str {
+        let document: Value = serde_json::from_slice(&body).unwrap();
+        let listed = document["manifests"].as_array().into_iter().flatten();
+        let mut digests = listed.map(|one| one["digest"].as_str().unwrap());
+        let known = |digest| {
+            let path = format!("/v2/web/manifests/{digest}");
+            self.answers.contains_key(&path)
+        };
+        if !digests.all(known) {
+            return "400 Bad Request";
+        }
+        self.answers.insert(path.to_owned(), (kind, body));
+        "201 Created"
     }
 }
 
