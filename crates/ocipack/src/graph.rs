@@ -129,10 +129,7 @@ pub(crate) fn select(index: &[u8], platform: &Platform) -> Result<Descriptor, St
     };
     let fits = |descriptor: &&Descriptor| {
         descriptor.platform().as_ref().is_some_and(|found| {
-            found.os().to_string() == "linux"
-                && found.architecture().to_string() == platform.architecture()
-                && (platform.variant().is_none()
-                    || found.variant().as_deref() == platform.variant())
+            platform.fits(found.os(), found.architecture(), found.variant().as_deref())
         })
     };
     if let Some(found) = images().find(fits) {

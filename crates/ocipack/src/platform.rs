@@ -62,6 +62,23 @@ impl Platform {
         self.variant.as_deref()
     }
 
+    /// Whether it is what an image says of itself. Where no variant is asked for, any will do.
+    pub(crate) fn fits(
+        &self,
+        os: &image::Os,
+        architecture: &image::Arch,
+        variant: Option<&str>,
+    ) -> bool {
+        // Every arm64 is v8 unless it says otherwise, as containerd reads it.
+        let normal = |variant| match (self.architecture.as_str(), variant) {
+            ("arm64", None) => Some("v8"),
+            (_, variant) => variant,
+        };
+        *os == image::Os::Linux
+            && architecture.to_string() == self.architecture
+            && (self.variant.is_none() || normal(self.variant()) == normal(variant))
+    }
+
     pub(crate) fn to_oci(&self) -> image::Platform {
         let mut platform = image::Platform::default();
         platform.set_os(image::Os::Linux);
@@ -122,6 +139,32 @@ fn known_architectures() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_platform_fits_what_is_at_least_as_precise() {
+        let fits = |wanted: &str, found: &str| {
+            let (wanted, found): (Platform, Platform) =
+                (wanted.parse().unwrap(), found.parse().unwrap());
+            let found = found.to_oci();
+            wanted.fits(found.os(), found.architecture(), found.variant().as_deref())
+        };
+        for (wanted, found) in [
+            ("linux/amd64", "linux/amd64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/arm64", "linux/arm64/v8"),
+            ("linux/arm64/v8", "linux/arm64"),
+        ] {
+            assert!(fits(wanted, found), "{wanted} {found}");
+        }
+        for (wanted, found) in [
+            ("linux/amd64", "linux/arm64"),
+            ("linux/arm/v7", "linux/arm/v6"),
+            ("linux/amd64/v3", "linux/amd64"),
+            ("linux/arm64/v9", "linux/arm64"),
+        ] {
+            assert!(!fits(wanted, found), "{wanted} {found}");
+        }
+    }
 
     #[test]
     fn platforms_are_read_and_written_alike() {

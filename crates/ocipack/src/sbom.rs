@@ -71,10 +71,7 @@ impl Source {
         let mut programs: BTreeMap<String, VersionInfo> = BTreeMap::new();
         for image in self.images()? {
             let platform = image.platform();
-            if options
-                .platform
-                .is_some_and(|wanted| wanted.to_string() != platform)
-            {
+            if options.platform.is_some_and(|wanted| !image.fits(wanted)) {
                 continue;
             }
             for descriptor in image.document.layers() {

@@ -151,7 +151,7 @@ impl Registry {
     ) -> Result<Transferred, TransferError> {
         let mut origin = Origin::open(self, from).await?;
         if let Some(platform) = platform {
-            origin.narrow(platform)?;
+            origin.narrow(platform).await?;
         }
         let graph = origin.graph().await?;
         let digest = graph.root.digest().clone();

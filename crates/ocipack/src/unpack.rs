@@ -140,13 +140,17 @@ impl Source {
     fn choose(&self, platform: Option<&Platform>) -> Result<Image, UnpackError> {
         let images = self.images()?;
         let found: Vec<String> = images.iter().map(Image::platform).collect();
-        let wanted = platform.map(ToString::to_string);
-        let mut fitting = images.into_iter().filter(|image| {
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| image.platform() == *wanted)
-        });
-        match (fitting.next(), fitting.next()) {
+        let mut fitting: Vec<Image> = images
+            .into_iter()
+            .filter(|image| platform.is_none_or(|wanted| image.fits(wanted)))
+            .collect();
+        // Of several variants the one that was named, were it by naming none.
+        let exact =
+            |image: &Image| platform.is_some_and(|wanted| image.platform() == wanted.to_string());
+        if fitting.len() > 1 {
+            fitting.retain(exact);
+        }
+        match (fitting.pop(), fitting.pop()) {
             (Some(image), None) => Ok(image),
             _ => Err(UnpackError::Platform {
                 path: self.path.clone(),

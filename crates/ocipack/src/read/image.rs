@@ -5,6 +5,7 @@ use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest,
 use super::document::{open_blob, read_bytes, read_document};
 use super::source::{ReadError, Source};
 use crate::content::Section;
+use crate::platform::Platform;
 
 /// Platforms of one image.
 const MAX_IMAGES: usize = 256;
@@ -26,6 +27,16 @@ impl Image {
     /// `os/architecture[/variant]`.
     pub(crate) fn platform(&self) -> String {
         platform(&self.config)
+    }
+
+    /// Whether it is for this platform.
+    pub(crate) fn fits(&self, platform: &Platform) -> bool {
+        let config = &self.config;
+        platform.fits(
+            config.os(),
+            config.architecture(),
+            config.variant().as_deref(),
+        )
     }
 }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use oci_spec::image::Descriptor;
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 
 use super::{BTreeMap, Location, Platform, Registry, Repository, TransferError, graph, is_index};
 use crate::content::{Content, Section};
 use crate::digest::{Blob, digest_of};
 use crate::graph::{Graph, Walk};
-use crate::read::{ReadError, Source};
+use crate::read::{MAX_DOCUMENT, ReadError, Source};
 use crate::reference::Reference;
 
 /// An image that can be read.
@@ -70,25 +70,24 @@ impl<'a> Origin<'a> {
     }
 
     /// Turns to one platform of an index.
-    pub(super) fn narrow(&mut self, platform: &Platform) -> Result<(), TransferError> {
+    pub(super) async fn narrow(&mut self, platform: &Platform) -> Result<(), TransferError> {
         let refuse = |name: &str, problem| TransferError::Refused {
             image: name.to_owned(),
             problem,
         };
         if !is_index(self.root.media_type()) {
-            let found = match &self.place {
-                Place::Local(source) => source.images()?.first().map(crate::read::Image::platform),
-                // Its configuration says; whoever asks for a platform expects an index.
-                Place::Remote { .. } => None,
+            // An image without an index says itself what it is for.
+            let found = self.configuration().await?;
+            let fits = platform.fits(found.os(), found.architecture(), found.variant().as_deref());
+            let problem = format!(
+                "is one image, for {}; leave --platform out to take it",
+                crate::read::platform(&found)
+            );
+            return if fits {
+                Ok(())
+            } else {
+                Err(refuse(&self.name, problem))
             };
-            if found.as_deref() == Some(&platform.to_string()) {
-                return Ok(());
-            }
-            let found = found.map_or_else(String::new, |found| format!(", for {found}"));
-            return Err(refuse(
-                &self.name,
-                format!("is one image{found}; leave --platform out"),
-            ));
         }
         let name = crate::build::name_of(&self.root).map(str::to_owned);
         let chosen = graph::select(&self.document, platform)
@@ -96,6 +95,29 @@ impl<'a> Origin<'a> {
         self.root = crate::build::named(chosen, name.as_deref());
         self.document.clear();
         Ok(())
+    }
+
+    /// The configuration of the one image that it is.
+    async fn configuration(&self) -> Result<ImageConfiguration, TransferError> {
+        let refuse = |problem: &dyn std::fmt::Display| TransferError::Refused {
+            image: self.name.clone(),
+            problem: format!("has no platform: {problem}"),
+        };
+        let manifest: ImageManifest =
+            serde_json::from_slice(&self.document).map_err(|error| refuse(&error))?;
+        let config = manifest.config();
+        let bytes = match &self.place {
+            Place::Local(source) => source.bytes(config)?,
+            Place::Remote { .. } if config.size() > MAX_DOCUMENT => {
+                return Err(refuse(&"its configuration is too long"));
+            }
+            Place::Remote { repository, .. } => {
+                let mut bytes = std::io::Cursor::new(Vec::new());
+                repository.download(config, &mut bytes, &|_| {}).await?;
+                bytes.into_inner()
+            }
+        };
+        serde_json::from_slice(&bytes).map_err(|error| refuse(&error))
     }
 
     pub(super) async fn graph(&self) -> Result<Graph, TransferError> {

@@ -124,3 +124,22 @@ fn attaching_goes_on_after_something_attached_was_deleted() {
     assert!(listed[0].starts_with(kept["digest"].as_str().unwrap()));
     assert!(listed[1].starts_with(attached.trim()));
 }
+
+#[test]
+fn an_image_without_an_index_is_pulled_for_its_own_platform_only() {
+    let fixture = Fixture::new();
+    let mut shelf = Shelf::default();
+    let image = shelf.image("1", "arm64");
+    let reference = format!("{}/web:1", shelf.open());
+    for platform in ["linux/arm64", "linux/arm64/v8"] {
+        let run = fixture.run(&["pull", "-q", &reference, "web", "--platform", platform]);
+        assert_eq!(stdout(&run.success()).trim(), image["digest"]);
+    }
+    let run = fixture.run(&["pull", &reference, "no", "--platform", "linux/amd64"]);
+    assert_fails(
+        run,
+        2,
+        &["is one image, for linux/arm64", "nothing was changed"],
+    );
+    assert!(!fixture.path("no").exists());
+}

@@ -218,4 +218,8 @@ fn what_is_there_is_not_mixed_with_an_image_and_sizes_are_bounded() {
     let arm = ["unpack", "two", "x", "--platform", "linux/arm64"];
     fixture.run(&arm).success();
     assert!(fixture.path("x/bin/server-arm").exists());
+    // Other builders say which arm64 it is.
+    let variant = ["unpack", "two", "y", "--platform", "linux/arm64/v8"];
+    fixture.run(&variant).success();
+    assert!(fixture.path("y/bin/server-arm").exists());
 }
