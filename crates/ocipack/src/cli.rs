@@ -131,9 +131,8 @@ enum Format {
 #[command(
     group = clap::ArgGroup::new("runtime").required(true),
     after_help = "Examples:\n  ocipack load web.tar --containerd /run/containerd/containerd.sock\n  \
-        ocipack push web.tar ghcr.io/me/web:1 ghcr.io/me/web:latest\n  \
         ocipack load web.tar --containerd /run/k3s/containerd/containerd.sock --ctr '/usr/local/bin/ctr'\n  \
-        ocipack load layout/ --docker"
+        ocipack load layout/ --docker\n  ocipack load web.tar --podman"
 )]
 struct LoadArgs {
     #[command(flatten)]
@@ -142,19 +141,22 @@ struct LoadArgs {
     #[arg(long, value_name = "SOCK", group = "runtime")]
     containerd: Option<PathBuf>,
     /// containerd's namespace; k8s.io is Kubernetes'
-    #[arg(long, default_value = "k8s.io", conflicts_with = "docker")]
+    #[arg(long, default_value = "k8s.io", conflicts_with_all = ["docker", "podman"])]
     namespace: String,
     /// The ctr to run
     #[arg(
         long,
         value_name = "PATH",
         default_value = "ctr",
-        conflicts_with = "docker"
+        conflicts_with_all = ["docker", "podman"]
     )]
     ctr: PathBuf,
     /// Load into Docker, with docker load
     #[arg(long, group = "runtime")]
     docker: bool,
+    /// Load into Podman, with podman load
+    #[arg(long, group = "runtime")]
+    podman: bool,
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -219,6 +221,7 @@ fn run_load(arguments: LoadArgs) -> anyhow::Result<ExitCode> {
             namespace: arguments.namespace,
             ctr: arguments.ctr,
         },
+        None if arguments.podman => Runtime::Podman,
         None => Runtime::Docker,
     };
     let source = Source::open(&arguments.input.image)?;

@@ -22,6 +22,8 @@ pub enum Runtime {
     },
     /// Docker, through `docker load`.
     Docker,
+    /// Podman, through `podman load`.
+    Podman,
 }
 
 /// Why an image was not loaded.
@@ -94,7 +96,7 @@ pub fn load(source: &Source, runtime: &Runtime) -> Result<String, LoadError> {
     let Some(name) = source.name()? else {
         return Err(LoadError::NoName(source.path.clone()));
     };
-    let mut said = if source.is_archive() {
+    let mut said = if source.is_archive() && !lacks_dockers_form(source, runtime)? {
         runtime.import(&source.path)?
     } else {
         // The tools read archives only.
@@ -106,6 +108,15 @@ pub fn load(source: &Source, runtime: &Runtime) -> Result<String, LoadError> {
         said += &runtime.ctr(&["tag", "--force", name, &pinned])?;
     }
     Ok(said)
+}
+
+/// Whether Docker is to read an archive of one platform without what its classic store reads, as
+/// other builders write them.
+fn lacks_dockers_form(source: &Source, runtime: &Runtime) -> Result<bool, LoadError> {
+    if !matches!(runtime, Runtime::Docker) {
+        return Ok(false);
+    }
+    Ok(!source.has_docker_manifest() && source.images()?.len() == 1)
 }
 
 /// A name without its tag; a port is before the last slash.
@@ -142,10 +153,8 @@ impl Runtime {
     fn import(&self, archive: &Path) -> Result<String, LoadError> {
         match self {
             Self::Containerd { .. } => self.ctr(&["import".as_ref(), archive.as_os_str()]),
-            Self::Docker => run(
-                Path::new("docker"),
-                vec!["load".into(), "-i".into(), archive.into()],
-            ),
+            Self::Docker => load_with("docker", archive),
+            Self::Podman => load_with("podman", archive),
         }
     }
 
@@ -171,6 +180,11 @@ impl Runtime {
         arguments.extend(words.iter().map(OsString::from));
         run(ctr, arguments)
     }
+}
+
+fn load_with(tool: &str, archive: &Path) -> Result<String, LoadError> {
+    let arguments = vec!["load".into(), "-i".into(), archive.into()];
+    run(Path::new(tool), arguments)
 }
 
 fn run(tool: &Path, arguments: Vec<OsString>) -> Result<String, LoadError> {

@@ -140,6 +140,11 @@ impl Source {
         matches!(self.store, Store::Archive { .. })
     }
 
+    /// Whether it has what Docker's classic store reads.
+    pub(crate) fn has_docker_manifest(&self) -> bool {
+        matches!(self.store.file(crate::write::DOCKER_MANIFEST), Ok(Some(_)))
+    }
+
     pub(crate) fn damaged(&self, problem: String) -> ReadError {
         ReadError::Damaged {
             path: self.path.clone(),

@@ -111,6 +111,36 @@ fn docker_gets_it_on_its_own_terms() {
 }
 
 #[test]
+fn podman_gets_any_archive_and_docker_one_that_it_can_read() {
+    let fixture = Fixture::new();
+    let path = format!(
+        "{}:{}",
+        fixture.path("").display(),
+        std::env::var("PATH").unwrap()
+    );
+    let digest = fixture.build("web.tar");
+    // As other builders write it: a layout in an archive, and nothing else.
+    fixture.run(&["copy", "web.tar", "layout"]).success();
+    let mut plain = tar::Builder::new(fs::File::create(fixture.path("plain.tar")).unwrap());
+    plain.append_dir_all("", fixture.path("layout")).unwrap();
+    plain.finish().unwrap();
+    for (runtime, repacked) in [("docker", true), ("podman", false)] {
+        tool(&fixture, runtime, "exit 0");
+        let mut command = fixture.command();
+        command.args(["load", "plain.tar", &format!("--{runtime}")]);
+        let run = command.env("PATH", &path).assert().success();
+        assert_eq!(stdout(&run), format!("docker.io/library/web:1 {digest}\n"));
+        let taken = fs::read(fixture.path("taken.tar")).unwrap();
+        let whole = fs::read(fixture.path("web.tar")).unwrap();
+        assert_eq!(taken == whole, repacked, "{runtime}");
+    }
+    let arguments = fs::read_to_string(fixture.path("arguments")).unwrap();
+    assert!(arguments.ends_with("load -i plain.tar\n"), "{arguments}");
+    let both = fixture.run(&["load", "web.tar", "--podman", "--docker"]);
+    assert_fails(both, 2, &["--podman", "cannot be used with"]);
+}
+
+#[test]
 fn a_tool_that_fails_is_quoted() {
     let fixture = Fixture::new();
     fixture.build("web.tar");
