@@ -97,9 +97,13 @@ impl Source {
             source,
         };
         let image = self.choose(options.platform.as_ref())?;
-        if fs::symlink_metadata(target).is_ok() {
-            // Only an empty directory: nobody's files are mixed with an image's.
-            fs::remove_dir(target).map_err(|_| UnpackError::Exists(target.to_owned()))?;
+        // Nobody's files are mixed with an image's.
+        let is_free = match fs::read_dir(target) {
+            Ok(mut entries) => entries.next().is_none() && !target.is_symlink(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound && !target.is_symlink(),
+        };
+        if !is_free {
+            return Err(UnpackError::Exists(target.to_owned()));
         }
         let folder = tempfile::Builder::new()
             .prefix(crate::write::TEMPORARY_PREFIX)
@@ -133,7 +137,9 @@ impl Source {
             })?;
         }
         let done = unpacker.finish().map_err(failed)?;
-        fs::rename(folder.keep(), target).map_err(failed)?;
+        // It takes the place of an empty directory, and of nothing else.
+        fs::rename(folder.path(), target).map_err(failed)?;
+        let _moved = folder.keep();
         Ok(done)
     }
 
@@ -190,18 +196,13 @@ impl Unpacker<'_> {
         };
         let (path, folder) = (parts.join("/"), parents.join("/"));
         self.done.entries += 1;
+        // What a layer deletes lies below it, and is never its own.
         if *name == OPAQUE {
-            return self.root.clear(&folder, |child| {
-                let child = if folder.is_empty() {
-                    child.to_owned()
-                } else {
-                    format!("{folder}/{child}")
-                };
-                fresh.contains(&child)
-            });
+            return self.root.clear(&folder, &|path| fresh.contains(path));
         }
         if let Some(deleted) = name.strip_prefix(WHITEOUT) {
-            return self.root.remove(&folder, deleted);
+            let keep = |path: &str| fresh.contains(path);
+            return self.root.remove(&folder, deleted, &keep);
         }
         for length in 1..=parts.len() {
             fresh.insert(parts[..length].join("/"));
@@ -215,7 +216,7 @@ impl Unpacker<'_> {
             }
             b'2' => {
                 let target = self.link_target(&member, parents.len())?;
-                self.root.symlink(&folder, name, &target)?;
+                self.root.symlink(&folder, name, &target, &member.mtime)?;
             }
             b'1' => {
                 let target = member.link.unwrap_or_default();

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens,
-    linkat, mkdirat, openat, openat2, symlinkat,
+    linkat, mkdirat, openat, openat2, symlinkat, utimensat,
 };
 use rustix::io::Errno;
 
@@ -83,10 +83,18 @@ impl Root {
         set_time(&file, mtime)
     }
 
-    pub(super) fn symlink(&self, folder: &str, name: &str, target: &str) -> io::Result<()> {
+    pub(super) fn symlink(
+        &self,
+        folder: &str,
+        name: &str,
+        target: &str,
+        mtime: &str,
+    ) -> io::Result<()> {
         let parent = self.folder(folder, FOLDER)?;
         remove(&parent, name)?;
-        Ok(symlinkat(target, &parent, name)?)
+        symlinkat(target, &parent, name)?;
+        let times = modified(mtime);
+        Ok(utimensat(&parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// A second name for a file of the image.
@@ -101,31 +109,42 @@ impl Root {
         Ok(())
     }
 
-    /// Deletes what lower layers brought, if it is there.
-    pub(super) fn remove(&self, folder: &str, name: &str) -> io::Result<()> {
+    /// Deletes what lower layers brought, if it is there, but for the paths that `keep` names; it
+    /// names their parents too.
+    pub(super) fn remove(
+        &self,
+        folder: &str,
+        name: &str,
+        keep: &dyn Fn(&str) -> bool,
+    ) -> io::Result<()> {
         if matches!(name, "" | "." | "..") {
             return Err(crate::read::invalid(format!(
                 "a whiteout of {name:?} in {folder:?}"
             )));
         }
-        match self.folder(folder, FOLDER) {
-            Ok(parent) => remove(&parent, name),
-            // What is not there need not be deleted.
-            Err(_) => Ok(()),
+        // What is not there need not be deleted.
+        let Ok(parent) = self.folder(folder, FOLDER) else {
+            return Ok(());
+        };
+        let path = join(folder, name);
+        if !keep(&path) {
+            return remove(&parent, name);
+        }
+        // Not through a link, which leads to what is not named.
+        match fs::symlink_metadata(at(&parent, name)) {
+            Ok(found) if found.is_dir() => self.clear(&path, keep),
+            _ => Ok(()),
         }
     }
 
-    /// Deletes all that is in a directory but what `keep` says.
-    pub(super) fn clear(&self, folder: &str, keep: impl Fn(&str) -> bool) -> io::Result<()> {
+    /// Deletes all that is in a directory, as [`Root::remove`] does.
+    pub(super) fn clear(&self, folder: &str, keep: &dyn Fn(&str) -> bool) -> io::Result<()> {
         let Ok(parent) = self.folder(folder, FOLDER) else {
             return Ok(());
         };
         for entry in fs::read_dir(at(&parent, "."))? {
             let name = entry?.file_name();
-            let name = name.to_string_lossy();
-            if !keep(&name) {
-                remove(&parent, &name)?;
-            }
+            self.remove(folder, &name.to_string_lossy(), keep)?;
         }
         Ok(())
     }
@@ -140,6 +159,14 @@ impl Root {
             }
             Err(_) => Ok(()),
         }
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
     }
 }
 
@@ -160,18 +187,68 @@ fn remove(folder: &OwnedFd, name: &str) -> io::Result<()> {
 }
 
 fn set_time(file: impl std::os::fd::AsFd, mtime: &str) -> io::Result<()> {
-    let seconds = mtime.split('.').next().and_then(|text| text.parse().ok());
-    let modified = Timespec {
-        tv_sec: seconds.unwrap_or(0),
-        tv_nsec: 0,
-    };
+    Ok(futimens(file, &modified(mtime))?)
+}
+
+/// The time of the last change, and none of the last access.
+fn modified(mtime: &str) -> Timestamps {
     let unchanged = Timespec {
         tv_sec: 0,
         tv_nsec: UTIME_OMIT,
     };
-    let times = Timestamps {
+    Timestamps {
         last_access: unchanged,
-        last_modification: modified,
-    };
-    Ok(futimens(file, &times)?)
+        last_modification: time(mtime),
+    }
+}
+
+/// Seconds since 1970 with a decimal fraction; what is none is 1970.
+fn time(mtime: &str) -> Timespec {
+    let (seconds, fraction) = mtime.split_once('.').unwrap_or((mtime, ""));
+    let whole = seconds.parse::<i64>().unwrap_or(0);
+    let digits: String = fraction
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect();
+    let rest = digits.parse::<u32>().map_or(0, i64::from);
+    if mtime.starts_with('-') && rest > 0 {
+        // Before 1970 the fraction counts from the earlier second on.
+        return Timespec {
+            tv_sec: whole.saturating_sub(1),
+            tv_nsec: 1_000_000_000 - rest,
+        };
+    }
+    Timespec {
+        tv_sec: whole,
+        tv_nsec: rest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_fractions_and_may_be_before_1970() {
+        for (text, seconds, nanoseconds) in [
+            ("1700000000", 1_700_000_000, 0),
+            ("1.25", 1, 250_000_000),
+            ("1.1234567891", 1, 123_456_789),
+            ("-1", -1, 0),
+            ("-1.25", -2, 750_000_000),
+            ("-0.25", -1, 750_000_000),
+            ("-9223372036854775808.5", i64::MIN, 500_000_000),
+            ("1.-5", 1, 0),
+            ("", 0, 0),
+            ("soon", 0, 0),
+        ] {
+            let found = time(text);
+            assert_eq!(
+                (found.tv_sec, found.tv_nsec),
+                (seconds, nanoseconds),
+                "{text}"
+            );
+        }
+    }
 }

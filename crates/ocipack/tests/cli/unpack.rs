@@ -70,6 +70,10 @@ fn what_would_break_out_is_refused_and_nothing_is_left() {
         let run = fixture.run(&["unpack", "forged", "root"]);
         assert_fails(run, 2, &["layer sha256:", "nothing was unpacked"]);
         assert!(!fixture.path("root").exists(), "{attack:?}");
+        // A folder that was there before stays, as empty as it was.
+        let _ = fs::create_dir(fixture.path("mine"));
+        fixture.run(&["unpack", "forged", "mine"]).code(2);
+        assert_eq!(fs::read_dir(fixture.path("mine")).unwrap().count(), 0);
         assert_eq!(fs::read_dir(fixture.path("outside")).unwrap().count(), 0);
     }
     let left = fs::read_dir(fixture.path("")).unwrap();
@@ -142,6 +146,7 @@ fn layers_lie_upon_each_other() {
                 (".wh.tree", FILE, "", 0o644, ""),
                 ("now-a-folder/", FOLDER, "", 0o500, ""),
                 ("now-a-folder/in", FILE, "", 0o644, "in"),
+                ("link", LINK, "etc", 0o777, ""),
                 ("second-name", EntryType::Link, "etc/kept", 0o644, ""),
             ],
         ],
@@ -150,7 +155,7 @@ fn layers_lie_upon_each_other() {
         .run(&["unpack", "forged", "root", "-o", "json"])
         .success();
     let done: Value = serde_json::from_str(&stdout(&run)).unwrap();
-    assert_eq!(done["entries"], 14, "{done}");
+    assert_eq!(done["entries"], 15, "{done}");
     for gone in [
         "etc/old",
         "tree",
@@ -177,12 +182,12 @@ fn layers_lie_upon_each_other() {
         (read("now-a-folder/in"), mode("now-a-folder")),
         ("in".into(), 0o500)
     );
-    let modified = fs::metadata(fixture.path("root/etc"))
-        .unwrap()
-        .modified()
-        .unwrap();
-    let epoch = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
-    assert_eq!(epoch.as_secs(), 1_700_000_000);
+    for path in ["root/etc", "root/link"] {
+        let metadata = fs::symlink_metadata(fixture.path(path)).unwrap();
+        let modified = metadata.modified().unwrap();
+        let epoch = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(epoch.as_secs(), 1_700_000_000, "{path}");
+    }
 }
 
 #[test]
@@ -222,4 +227,38 @@ fn what_is_there_is_not_mixed_with_an_image_and_sizes_are_bounded() {
     let variant = ["unpack", "two", "y", "--platform", "linux/arm64/v8"];
     fixture.run(&variant).success();
     assert!(fixture.path("y/bin/server-arm").exists());
+}
+
+#[test]
+fn a_layer_deletes_nothing_of_its_own() {
+    let fixture = Fixture::new();
+    image(
+        &fixture,
+        &[
+            &[
+                ("file", FILE, "", 0o644, "old"),
+                ("tree/old", FILE, "", 0o644, ""),
+                ("tree/in/old", FILE, "", 0o644, ""),
+                ("opaque/in/old", FILE, "", 0o644, ""),
+            ],
+            &[
+                ("file", FILE, "", 0o644, "new"),
+                (".wh.file", FILE, "", 0o644, ""),
+                ("tree/in/new", FILE, "", 0o644, ""),
+                (".wh.tree", FILE, "", 0o644, ""),
+                ("opaque/in/new", FILE, "", 0o644, ""),
+                ("opaque/.wh..wh..opq", FILE, "", 0o644, ""),
+            ],
+        ],
+    );
+    fs::create_dir(fixture.path("root")).unwrap();
+    fixture.run(&["unpack", "forged", "root"]).success();
+    let root = fixture.path("root");
+    for kept in ["file", "tree/in/new", "opaque/in/new"] {
+        assert!(root.join(kept).exists(), "{kept}");
+    }
+    assert_eq!(fs::read_to_string(root.join("file")).unwrap(), "new");
+    for gone in ["tree/old", "tree/in/old", "opaque/in/old"] {
+        assert!(!root.join(gone).exists(), "{gone}");
+    }
 }
