@@ -4,6 +4,8 @@
 //! It is taken apart by hand: compiled as the one regular expression in which it is published, it
 //! takes longer and more memory than building an image does.
 
+use std::net::Ipv6Addr;
+
 /// Characters of a repository (distribution/reference, `NameTotalLengthMax`).
 const MAX_REPOSITORY: usize = 255;
 /// Characters of a tag.
@@ -96,12 +98,18 @@ fn normal<'a>(name: &'a str, first: &'a str, others: Option<&'a str>) -> (&'a st
     (registry, repository.to_owned())
 }
 
-/// `example.org`, `localhost:5000`
+/// `example.org`, `localhost:5000`, `[::1]:5000`
 fn is_domain(text: &str) -> bool {
-    let (host, port) = match text.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
+    // The colons within brackets are those of an address.
+    let start = text.find(']').unwrap_or(0);
+    let (host, port) = match text[start..].find(':') {
+        Some(colon) => (&text[..start + colon], Some(&text[start + colon + 1..])),
         None => (text, None),
     };
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let is_address = |address: &str| address.parse::<Ipv6Addr>().is_ok();
     let is_label = |label: &str| {
         let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         !label.is_empty()
@@ -110,7 +118,7 @@ fn is_domain(text: &str) -> bool {
             && label.bytes().all(inside)
     };
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    host.split('.').all(is_label) && port.is_none_or(is_port)
+    address.map_or_else(|| host.split('.').all(is_label), is_address) && port.is_none_or(is_port)
 }
 
 /// Small letters and digits, parted by one dot, one or two underscores, or hyphens.
@@ -214,7 +222,6 @@ mod tests {
             "a@",
             "a@sha256:",
             "a@sha1:aa",
-            "[::1]/a",
             &format!("a@sha256:{hex}"),
             &format!("a:1@sha256:{hex}"),
             &format!("a@sha256:{hex}0"),
@@ -229,6 +236,36 @@ mod tests {
             &format!("b.c/{}", &long[..256]),
         ] {
             assert_eq!(by_hand(text), published(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_ipv6_are_in_brackets() {
+        // The crate that the others are compared with knows none.
+        for (text, registry, tag) in [
+            ("[::1]/a", "[::1]", None),
+            ("[::1]:5000/a:1", "[::1]:5000", Some("1")),
+            ("[2001:db8::1]:5000/a", "[2001:db8::1]:5000", None),
+        ] {
+            let parts = parse(text).unwrap();
+            assert_eq!((parts.registry, parts.tag), (registry, tag), "{text}");
+            assert_eq!(parts.repository, "a");
+        }
+        for bad in [
+            "[::1]",
+            "[::1]:5000",
+            "[::1/a",
+            "::1/a",
+            "[::1]5000/a",
+            "[::1]:/a",
+            "[]/a",
+            "[1]/a",
+            "[a.b]/a",
+            "a[::1]/a",
+            "[[::1]]/a",
+            "]/a",
+        ] {
+            assert!(parse(bad).is_err(), "{bad} was taken");
         }
     }
 
