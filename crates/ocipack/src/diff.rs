@@ -6,9 +6,11 @@ mod tree;
 
 use std::collections::BTreeMap;
 
+use oci_spec::image::Descriptor;
 use serde::Serialize;
 
 use crate::compression::Format;
+use crate::digest::digest_of;
 use crate::read::{Image, ReadError, Source};
 use tree::{Entry, Tree};
 
@@ -54,6 +56,10 @@ struct Comparison {
 /// One of them cannot be read or is damaged.
 pub fn diff(a: &Source, b: &Source) -> Result<Vec<Difference>, ReadError> {
     if a.digest()? == b.digest()? {
+        // One of them may not hold what its digest says.
+        for source in [a, b] {
+            check_bytes(source)?;
+        }
         return Ok(Vec::new());
     }
     let (images_a, images_b) = (by_platform(a)?, by_platform(b)?);
@@ -75,9 +81,8 @@ pub fn diff(a: &Source, b: &Source) -> Result<Vec<Difference>, ReadError> {
         }
     }
     let (root_a, root_b) = (a.bytes(a.root()?)?, b.bytes(b.root()?)?);
-    let multi = a.root()?.media_type() != b.root()?.media_type()
-        || crate::read::is_index(a.root()?.media_type());
-    if multi {
+    let is_index = |root: &Descriptor| crate::read::is_index(root.media_type());
+    if is_index(a.root()?) || is_index(b.root()?) {
         whole.documents(
             "index",
             &root_a,
@@ -91,6 +96,19 @@ pub fn diff(a: &Source, b: &Source) -> Result<Vec<Difference>, ReadError> {
         whole.add("manifest", "bytes", Some(a), Some(b));
     }
     Ok(whole.found)
+}
+
+fn check_bytes(source: &Source) -> Result<(), ReadError> {
+    for descriptor in &source.graph(source.root()?)?.blobs {
+        let digest = descriptor.digest();
+        let damaged = |problem: String| source.damaged(format!("blob {digest} {problem}"));
+        let found = digest_of(source.section(descriptor)?);
+        let found = found.map_err(|error| damaged(format!("cannot be read: {error}")))?;
+        if found != *digest {
+            return Err(damaged(format!("has the content of {found}")));
+        }
+    }
+    Ok(())
 }
 
 fn by_platform(source: &Source) -> Result<BTreeMap<String, Image>, ReadError> {

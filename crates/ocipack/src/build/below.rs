@@ -65,9 +65,15 @@ impl Below {
     }
 
     fn remove(&mut self, path: &str) {
+        self.nodes.remove(path);
+        // Side by side: there may be as many calls as there are files.
         let inside = format!("{path}/");
-        self.nodes
-            .retain(|other, _| other != path && !other.starts_with(&inside));
+        let from_there = self.nodes.range(inside.clone()..);
+        let inside = from_there.take_while(|(other, _)| other.starts_with(&inside));
+        let inside: Vec<String> = inside.map(|(other, _)| other.clone()).collect();
+        for other in inside {
+            self.nodes.remove(&other);
+        }
     }
 
     /// What a folder of the base is like; as a new one is, if the base has none there.
@@ -139,6 +145,7 @@ mod tests {
                     uid: 7,
                     gid: 8,
                     mtime: "9.5".into(),
+                    attributes: None,
                     size: 0,
                     position: 0,
                 };

@@ -26,7 +26,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// What two entries can differ in, always in the same order.
-    pub(super) fn fields(&self) -> [(&'static str, Option<String>); 7] {
+    pub(super) fn fields(&self) -> [(&'static str, Option<String>); 8] {
         let member = &self.member;
         let content = self.digest.as_ref();
         [
@@ -37,6 +37,7 @@ impl Entry {
             ("size", content.map(|_| format!("{} bytes", member.size))),
             ("content", content.cloned()),
             ("target", member.link.clone()),
+            ("extended attributes", member.attributes.clone()),
         ]
     }
 
@@ -78,9 +79,11 @@ impl Tree {
                 } else if let Some(deleted) = name.strip_prefix(WHITEOUT) {
                     let deleted = format!("{folder}{deleted}");
                     tree.entries.remove(&deleted);
-                    let below = format!("{deleted}/");
-                    tree.entries.retain(|path, _| !path.starts_with(&below));
+                    tree.remove_inside(&deleted);
                 } else {
+                    if !member.kind.is_dir() {
+                        tree.remove_inside(&path);
+                    }
                     let is_file = matches!(member.kind.as_byte(), b'0' | 0 | b'7');
                     let digest = is_file.then(|| digest_of(bytes)).transpose()?;
                     let digest = digest.map(|digest| digest.to_string());
@@ -106,6 +109,17 @@ impl Tree {
             tree.diff_ids.push(diff_id.to_string());
         }
         Ok(tree)
+    }
+
+    /// Forgets what was in a directory of the layers below, which is no more.
+    fn remove_inside(&mut self, path: &str) {
+        let inside = format!("{path}/");
+        let from_there = self.entries.range(inside.clone()..);
+        let inside = from_there.take_while(|(other, _)| other.starts_with(&inside));
+        let inside: Vec<String> = inside.map(|(other, _)| other.clone()).collect();
+        for other in inside {
+            self.entries.remove(&other);
+        }
     }
 }
 

@@ -161,6 +161,7 @@ mod tests {
             uid: 0,
             gid: 0,
             mtime: "0".into(),
+            attributes: None,
             size: 0,
             position: 0,
         })

@@ -7,10 +7,16 @@ use std::io::{self, Read};
 
 use tar::{EntryType, PaxExtensions};
 
+use crate::digest::digest_of;
+
 /// Bytes of one extended header.
 const MAX_EXTENSION: u64 = 1024 * 1024;
 /// Bytes of a path or of a link's target: Linux' `PATH_MAX`.
 const MAX_PATH: usize = 4096;
+/// What the names of extended attributes start with (star's form, which all builders write).
+const ATTRIBUTE: &[u8] = b"SCHILY.xattr.";
+/// Bytes of an extended attribute that are noted as they are.
+const MAX_SHOWN: usize = 128;
 /// Members of one archive or layer.
 const MAX_MEMBERS: usize = 1_000_000;
 
@@ -25,6 +31,8 @@ pub(crate) struct Member {
     pub(crate) gid: u64,
     /// Seconds since 1970, with whatever fraction an extended header gives.
     pub(crate) mtime: String,
+    /// Extended attributes, as text.
+    pub(crate) attributes: Option<String>,
     pub(crate) size: u64,
     /// Where its content starts, in bytes from the archive's start.
     pub(crate) position: u64,
@@ -62,6 +70,7 @@ pub(crate) fn walk<R: Read>(
             mtime: found
                 .mtime
                 .unwrap_or_else(|| header.mtime().unwrap_or(0).to_string()),
+            attributes: found.attributes,
             size: entry.size(),
             position: entry.raw_file_position(),
         };
@@ -78,6 +87,7 @@ struct Extended {
     uid: Option<u64>,
     gid: Option<u64>,
     mtime: Option<String>,
+    attributes: Option<String>,
 }
 
 impl Extended {
@@ -107,7 +117,11 @@ impl Extended {
                                 "a member whose size is in an extended header".into(),
                             ));
                         }
-                        _ => {}
+                        key => {
+                            if let Some(name) = key.strip_prefix(ATTRIBUTE) {
+                                self.attribute(name, extension.value_bytes());
+                            }
+                        }
                     }
                 }
             }
@@ -115,6 +129,23 @@ impl Extended {
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl Extended {
+    /// Notes an attribute; of a long value its digest.
+    fn attribute(&mut self, name: &[u8], value: &[u8]) {
+        let value = if value.len() > MAX_SHOWN {
+            digest_of(value).map_or_else(|error| error.to_string(), |digest| digest.to_string())
+        } else {
+            value.escape_ascii().to_string()
+        };
+        let attribute = format!("{}={value}", name.escape_ascii());
+        self.attributes = Some(match self.attributes.take() {
+            Some(before) if before.len() < MAX_PATH => format!("{before} {attribute}"),
+            Some(before) => before,
+            None => attribute,
+        });
     }
 }
 

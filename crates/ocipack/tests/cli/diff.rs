@@ -1,8 +1,13 @@
 //! Saying in what images differ.
 
+use std::fs;
+
 use serde_json::Value;
+use tar::EntryType;
 
 use super::fixture::{Fixture, assert_fails, stdout};
+use super::unpack::image;
+use super::verify::Forged;
 
 fn build(fixture: &Fixture, output: &str, epoch: &str, more: &[&str]) {
     let words = ["build", "--binary", "linux/amd64=server", "-o", output];
@@ -120,4 +125,69 @@ fn platforms_count_and_names_do_not() {
     let run = fixture.run(&["diff", "a", "named.tar"]).success();
     assert_eq!(stdout(&run), "");
     assert_fails(fixture.run(&["diff", "a", "nothing"]), 2, &["nothing"]);
+}
+
+#[test]
+fn what_a_file_took_the_place_of_is_no_difference() {
+    let fixture = Fixture::new();
+    let (file, folder) = (EntryType::Regular, EntryType::Directory);
+    let upper = [("a", file, "", 0o644, "now a file")];
+    let lower = [
+        ("a/", folder, "", 0o755, ""),
+        ("a/in", file, "", 0o644, ""),
+        ("a-b", file, "", 0o644, ""),
+    ];
+    image(&fixture, &[&lower, &upper]);
+    fs::rename(fixture.path("forged"), fixture.path("before")).unwrap();
+    image(&fixture, &[&lower[2..], &upper]);
+    let found = differences(&fixture, "before", "forged");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0][1].contains("its files are equal"), "{found:?}");
+}
+
+#[test]
+fn extended_attributes_are_named() {
+    let fixture = Fixture::new();
+    for (name, value) in [("a", "1"), ("b", "2")] {
+        let mut tar = tar::Builder::new(Vec::new());
+        let attribute = [("SCHILY.xattr.user.x", value.as_bytes())];
+        tar.append_pax_extensions(attribute).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_path("x").unwrap();
+        header.set_mode(0o644);
+        header.set_size(0);
+        header.set_cksum();
+        tar.append(&header, &[][..]).unwrap();
+        let directory = fixture.path(name);
+        let image = Forged {
+            directory: &directory,
+        };
+        let (layer, diff_id) = image.layer(&tar.into_inner().unwrap());
+        image.image(&[layer], &[diff_id], "amd64");
+    }
+    let found = differences(&fixture, "a", "b");
+    let expected = ["file /x", "extended attributes", "user.x=1", "user.x=2"];
+    assert_eq!(found, [expected.map(str::to_owned)]);
+}
+
+#[test]
+fn equal_digests_are_no_equal_images_if_one_is_damaged() {
+    let fixture = Fixture::new();
+    // What an image has in it is another matter.
+    image(&fixture, &[&[("dev/null", EntryType::Char, "", 0o644, "")]]);
+    fixture.run(&["diff", "forged", "forged"]).success();
+    build(&fixture, "a", "0", &[]);
+    build(&fixture, "b", "0", &[]);
+    fixture.run(&["diff", "a", "b"]).success();
+    let blobs = fs::read_dir(fixture.path("b/blobs/sha256")).unwrap();
+    for blob in blobs.map(|blob| blob.unwrap().path()) {
+        let mut bytes = fs::read(&blob).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&blob, bytes).unwrap();
+    }
+    assert_fails(
+        fixture.run(&["diff", "a", "b"]),
+        2,
+        &["b: ", "has the content of"],
+    );
 }
