@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::compression::Format;
 use crate::digest::digest_of;
+use crate::read::name::shown;
 use crate::read::{Image, ReadError, Source};
 use tree::{Entry, Tree};
 
@@ -159,7 +160,7 @@ impl Comparison {
 
     fn trees(&mut self, a: &BTreeMap<String, Entry>, b: &BTreeMap<String, Entry>) {
         for (path, entry) in a {
-            let object = format!("file /{path}");
+            let object = format!("file /{}", shown(path));
             let Some(other) = b.get(path) else {
                 self.add(&object, "presence", Some(entry.summary()), None);
                 continue;
@@ -170,7 +171,7 @@ impl Comparison {
         }
         for (path, entry) in b.iter().filter(|(path, _)| !a.contains_key(*path)) {
             self.add(
-                &format!("file /{path}"),
+                &format!("file /{}", shown(path)),
                 "presence",
                 None,
                 Some(entry.summary()),

@@ -5,6 +5,7 @@ mod document;
 mod image;
 mod inspect;
 mod layer;
+pub(crate) mod name;
 mod source;
 mod store;
 mod tape;

@@ -5,6 +5,7 @@ use std::io;
 
 use crate::compression::Format;
 use crate::digest::digest_of;
+use crate::read::name::shown;
 use crate::read::{Image, Member, ReadError, Source, read_layer};
 
 const WHITEOUT: &str = ".wh.";
@@ -36,7 +37,7 @@ impl Entry {
             ("date", Some(date(&member.mtime))),
             ("size", content.map(|_| format!("{} bytes", member.size))),
             ("content", content.cloned()),
-            ("target", member.link.clone()),
+            ("target", member.link.as_deref().map(shown)),
             ("extended attributes", member.attributes.clone()),
         ]
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::document::open_blob;
 use super::image::{Image, platform};
 use super::layer;
+use super::name::shown;
 use super::source::{ReadError, Source};
 use super::tape::Member;
 use crate::compression::Format;
@@ -137,9 +138,10 @@ fn entry(member: Member) -> EntrySummary {
     };
     let target = member
         .link
-        .filter(|_| matches!(kind, "symlink" | "hardlink"));
+        .filter(|_| matches!(kind, "symlink" | "hardlink"))
+        .map(|target| shown(&target));
     EntrySummary {
-        path: member.path,
+        path: shown(&member.path),
         kind,
         mode: format!("{:04o}", member.mode),
         size: member.size,

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 
 use tar::{EntryType, PaxExtensions};
 
+use super::name;
 use crate::digest::digest_of;
 
 /// Bytes of one extended header.
@@ -176,7 +177,7 @@ fn text(path: &[u8]) -> io::Result<String> {
             path.len()
         )));
     }
-    Ok(String::from_utf8_lossy(path).into_owned())
+    Ok(name::to_text(path))
 }
 
 pub(crate) fn invalid(problem: String) -> io::Error {

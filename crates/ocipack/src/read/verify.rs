@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{open_blob, read_document};
 use super::image::{is_attestation, is_config, is_index, is_manifest, platform};
 use super::layer;
+use super::name::shown;
 use super::source::{Source, top_file};
 use crate::compression::Format;
 use crate::digest::{blob_path, digest_of};
@@ -204,7 +205,8 @@ impl Verifier<'_> {
             if let Some(problem) = layer::entry_problem(&member)
                 && entry_problems.len() < MAX_PROBLEMS
             {
-                entry_problems.push(format!("has the entry {:?}, which {problem}", member.path));
+                let path = shown(&member.path);
+                entry_problems.push(format!("has the entry {path:?}, which {problem}"));
             }
             Ok(())
         });

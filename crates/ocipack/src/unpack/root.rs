@@ -1,16 +1,20 @@
 //! A directory as a root of its own: the kernel resolves every path in it, links included, as if
 //! there were nothing above (openat2(2), `RESOLVE_IN_ROOT`).
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, fchmod, futimens,
     linkat, mkdirat, openat, openat2, symlinkat, utimensat,
 };
 use rustix::io::Errno;
+
+use crate::read::name::{to_bytes, to_text};
 
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 const WORKING_MODE: Mode = Mode::RWXU;
@@ -28,7 +32,7 @@ impl Root {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let opened = openat2(
             &self.0,
-            path,
+            to_bytes(path),
             flags | OFlags::CLOEXEC,
             Mode::empty(),
             resolve,
@@ -57,7 +61,7 @@ impl Root {
             return Ok(());
         }
         remove(&parent, name)?;
-        mkdirat(&parent, name, WORKING_MODE)?;
+        mkdirat(&parent, to_bytes(name), WORKING_MODE)?;
         // Whatever the umask takes away.
         fs::set_permissions(
             at(&parent, name),
@@ -77,7 +81,12 @@ impl Root {
         remove(&parent, name)?;
         let flags =
             OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(openat(&parent, name, flags, Mode::RUSR | Mode::WUSR)?);
+        let mut file = File::from(openat(
+            &parent,
+            to_bytes(name),
+            flags,
+            Mode::RUSR | Mode::WUSR,
+        )?);
         io::copy(content, &mut file)?;
         fchmod(&file, Mode::from_raw_mode(mode))?;
         set_time(&file, mtime)
@@ -92,9 +101,14 @@ impl Root {
     ) -> io::Result<()> {
         let parent = self.folder(folder, FOLDER)?;
         remove(&parent, name)?;
-        symlinkat(target, &parent, name)?;
+        symlinkat(to_bytes(target), &parent, to_bytes(name))?;
         let times = modified(mtime);
-        Ok(utimensat(&parent, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(utimensat(
+            &parent,
+            to_bytes(name),
+            &times,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
     }
 
     /// A second name for a file of the image.
@@ -105,7 +119,13 @@ impl Root {
         let (target_folder, target_name) = target.rsplit_once('/').unwrap_or(("", target));
         let target_parent = self.folder(target_folder, FOLDER)?;
         // Not to what a symbolic link points to: without the flag it is not followed.
-        linkat(&target_parent, target_name, &parent, name, AtFlags::empty())?;
+        linkat(
+            &target_parent,
+            to_bytes(target_name),
+            &parent,
+            to_bytes(name),
+            AtFlags::empty(),
+        )?;
         Ok(())
     }
 
@@ -144,7 +164,7 @@ impl Root {
         };
         for entry in fs::read_dir(at(&parent, "."))? {
             let name = entry?.file_name();
-            self.remove(folder, &name.to_string_lossy(), keep)?;
+            self.remove(folder, &to_text(name.as_bytes()), keep)?;
         }
         Ok(())
     }
@@ -172,8 +192,9 @@ fn join(folder: &str, name: &str) -> String {
 
 /// The path of a name in an open directory, for what the standard library does well: removing
 /// whole directories without following links.
-fn at(folder: &OwnedFd, name: &str) -> String {
-    format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())
+fn at(folder: &OwnedFd, name: &str) -> PathBuf {
+    let folder = format!("/proc/self/fd/{}", folder.as_raw_fd());
+    Path::new(&folder).join(OsStr::from_bytes(&to_bytes(name)))
 }
 
 fn remove(folder: &OwnedFd, name: &str) -> io::Result<()> {

@@ -1,6 +1,8 @@
 //! Unpacking images that were made to break out, and images of several layers.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
@@ -16,7 +18,13 @@ fn tar_of(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, kind, link, mode, content) in entries {
         let mut header = Header::new_ustar();
-        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        // A name can be any bytes: `?` is one that is not UTF-8.
+        let path: Vec<u8> = path
+            .replace('?', "\u{ff}")
+            .chars()
+            .map(|c| c as u8)
+            .collect();
+        header.as_old_mut().name[..path.len()].copy_from_slice(&path);
         header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
         header.set_entry_type(*kind);
         header.set_mode(*mode);
@@ -261,4 +269,26 @@ fn a_layer_deletes_nothing_of_its_own() {
     for gone in ["tree/old", "tree/in/old", "opaque/in/old"] {
         assert!(!root.join(gone).exists(), "{gone}");
     }
+}
+
+#[test]
+fn names_are_bytes() {
+    let fixture = Fixture::new();
+    let names = |digit: &str| format!("?/{digit}?");
+    let (one, two) = (names("1"), names("2"));
+    image(
+        &fixture,
+        &[
+            &[(&one, FILE, "", 0o644, "1"), (&two, FILE, "", 0o644, "2")],
+            &[("?/.wh.1?", FILE, "", 0o644, "")],
+        ],
+    );
+    fixture.run(&["unpack", "forged", "root"]).success();
+    let folder = fixture.path("root").join(OsStr::from_bytes(b"\xff"));
+    let left: Vec<_> = fs::read_dir(folder).unwrap().collect();
+    assert_eq!(left.len(), 1);
+    let name = left[0].as_ref().unwrap().file_name();
+    assert_eq!(name.as_bytes(), b"2\xff");
+    let shown = stdout(&fixture.run(&["inspect", "forged"]).success());
+    assert!(shown.contains(r"\xFF/2\xFF"), "{shown}");
 }
