@@ -1,5 +1,6 @@
 //! `ocipack push`, `pull` and `copy`: one way of moving images, with the flags that each needs.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -241,8 +242,11 @@ fn write_references(file: &Path, to: &[Location], told: &Transferred) -> anyhow:
         Location::Remote(reference) => Some(reference.at(&digest).to_string() + "\n"),
         Location::Local(_) => None,
     });
-    let mut references: Vec<String> = references.collect();
-    references.dedup();
+    // A repository with several tags has one digest; the order is that of the command line.
+    let mut seen = HashSet::new();
+    let references: Vec<String> = references
+        .filter(|reference| seen.insert(reference.clone()))
+        .collect();
     fs::write(file, references.concat())
         .with_context(|| format!("the image is pushed; cannot write {}", file.display()))
 }
@@ -316,5 +320,24 @@ mod tests {
         for bad in ["", "0", "M", "-1", "1T", "1.5G", "99999999999G"] {
             assert!(parse_size(bad).is_err(), "{bad:?} was taken");
         }
+    }
+
+    #[test]
+    fn a_repository_is_written_once_whatever_lies_between_its_tags() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("refs");
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let to = ["a.b/x:1", "a.b/y:1", "a.b/x:2", "./layout"];
+        let to = to.map(|location| location.parse().unwrap());
+        let told = Transferred {
+            digest: digest.clone(),
+            locations: Vec::new(),
+            copied: 0,
+            existing: 0,
+            mounted: 0,
+        };
+        write_references(&file, &to, &told).unwrap();
+        let written = fs::read_to_string(&file).unwrap();
+        assert_eq!(written, format!("a.b/x@{digest}\na.b/y@{digest}\n"));
     }
 }
