@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: AttachArgs) -> anyhow::Result<()> {
     let content =
         fs::read(path).map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
     let artifact_type = match arguments.artifact_type {
-        Some(given) if given.contains('/') => given,
+        Some(given) if is_media_type(&given) => given,
         Some(other) => bail!("{other:?} is not a media type such as text/plain"),
         None => guess(&content)
             .ok_or_else(|| {
@@ -83,6 +83,20 @@ pub(crate) fn run(arguments: AttachArgs) -> anyhow::Result<()> {
     let digest = transfer::wait(registry.attach(&arguments.image, &attachment))??;
     writeln!(io::stdout(), "{digest}")?;
     Ok(())
+}
+
+/// `TYPE/SUBTYPE` (RFC 6838, 4.2), which registries demand of an artifact's type.
+fn is_media_type(text: &str) -> bool {
+    let is_name = |name: &str| {
+        let mut bytes = name.bytes();
+        name.len() <= 127
+            && bytes
+                .next()
+                .is_some_and(|first| first.is_ascii_alphanumeric())
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    text.split_once('/')
+        .is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
 }
 
 /// The media type of a document that names its own format.
@@ -139,6 +153,18 @@ fn line(referrer: &Referrer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn media_types_are_of_two_names() {
+        for good in ["text/plain", "application/vnd.cyclonedx+json", "x-a/b.c-d"] {
+            assert!(is_media_type(good), "{good}");
+        }
+        for bad in [
+            "", "text", "text/", "/plain", "a/b/c", "a / b", "a/b;c=d", ".a/b", "a/b\n",
+        ] {
+            assert!(!is_media_type(bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn documents_say_what_they_are() {
