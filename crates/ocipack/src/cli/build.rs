@@ -221,12 +221,15 @@ fn read_config(path: &Path) -> anyhow::Result<ImageSpec> {
     let text = fs::read_to_string(path)
         .map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
     let mut spec: ImageSpec = toml::from_str(&text).map_err(|error| {
-        let line = error
+        let number = error
             .span()
-            .map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            .map_or(0, |span| text[..span.start].matches('\n').count());
+        // The line says which key it is about.
+        let line = text.lines().nth(number).unwrap_or_default().trim();
         anyhow!(
-            "{}:{line}: {}; see ocipack build --help",
+            "{}:{}: {line}: {}; see ocipack build --help",
             path.display(),
+            number + 1,
             error.message().replace('\n', ", ")
         )
     })?;

@@ -184,6 +184,12 @@ fn a_configuration_file_is_the_same_as_flags_and_flags_win() {
         2,
         &["bad.toml:3:", "`binaries`"],
     );
+    fs::write(fixture.path("bad.toml"), "name = 'web:1'\nuser = 1000\n").unwrap();
+    assert_fails(
+        fixture.run(&["build", "--config", "bad.toml", "-o", "c.tar"]),
+        2,
+        &["bad.toml:2: user = 1000: invalid type: integer"],
+    );
 }
 
 /// Arguments that are refused, each with what the message must say.
