@@ -198,8 +198,11 @@ impl Comparison {
             );
             let (diff_a, diff_b) = (&tree_a.diff_ids[number], &tree_b.diff_ids[number]);
             if diff_a != diff_b && same_files {
-                let what =
-                    "bytes of the tar (its files are equal: their order, headers or padding)";
+                let what = if matches!(image_a.format(a), Ok(None)) {
+                    "content"
+                } else {
+                    "bytes of the tar (its files are equal: their order, headers or padding)"
+                };
                 self.add(&object, what, Some(diff_a.clone()), Some(diff_b.clone()));
             }
             if diff_a == diff_b && a.media_type() == b.media_type() {

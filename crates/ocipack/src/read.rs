@@ -13,8 +13,8 @@ mod verify;
 
 pub(crate) use document::MAX_DOCUMENT;
 pub(crate) use image::{
-    DOCKER_LIST, DOCKER_MANIFEST_TYPE, Image, is_attestation, is_config, is_index, is_manifest,
-    platform,
+    ARTIFACT, DOCKER_LIST, DOCKER_MANIFEST_TYPE, Image, is_attestation, is_config, is_index,
+    is_manifest, platform,
 };
 pub use inspect::{EntrySummary, ImageSummary, LayerSummary, Summary};
 pub(crate) use layer::{LayerContent, entry_problem, read as read_layer};

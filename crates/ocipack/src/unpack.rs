@@ -10,7 +10,6 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::compression::Format;
 use crate::platform::Platform;
 use crate::read::{Image, Member, ReadError, Source, entry_problem, invalid, read_layer};
 use root::Root;
@@ -118,7 +117,11 @@ impl Source {
         for descriptor in image.document.layers() {
             let layer = descriptor.digest().to_string();
             let damaged = |problem: String| self.damaged(format!("layer {layer} {problem}"));
-            let format = Format::of(descriptor.media_type()).map_err(damaged)?;
+            let format = image.format(descriptor).map_err(damaged)?;
+            let Some(format) = format else {
+                let problem = format!("is {}, which holds no files", descriptor.media_type());
+                return Err(UnpackError::Entry { layer, problem });
+            };
             let mut fresh = BTreeSet::new();
             let section = self.section(descriptor)?;
             let content = read_layer(section, format, |member, bytes| {

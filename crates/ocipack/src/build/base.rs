@@ -73,14 +73,19 @@ impl Base {
     /// The base of one platform, every byte of its layers checked.
     pub(crate) fn image(&self, platform: &Platform) -> Result<BaseImage, BaseError> {
         let fits = |image: &&Image| {
-            let variant = image.config.variant().as_deref();
-            *image.config.os() == Os::Linux
-                && image.config.architecture().to_string() == platform.architecture()
+            let Some(config) = &image.config else {
+                return false;
+            };
+            let variant = config.variant().as_deref();
+            *config.os() == Os::Linux
+                && config.architecture().to_string() == platform.architecture()
                 && (variant == platform.variant()
                     || variant.is_none()
                     || platform.variant().is_none())
         };
-        let Some(image) = self.images.iter().find(fits) else {
+        let found = self.images.iter().find(fits);
+        let found = found.and_then(|image| Some((image, image.config.clone()?)));
+        let Some((image, config)) = found else {
             let found: Vec<String> = self.images.iter().map(Image::platform).collect();
             return Err(BaseError::Platform {
                 path: self.source.path.display().to_string(),
@@ -114,7 +119,7 @@ impl Base {
             ));
         }
         Ok(BaseImage {
-            config: image.config.clone(),
+            config,
             layers,
             annotations: self.annotations.clone(),
             folders,

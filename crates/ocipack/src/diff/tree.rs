@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::compression::Format;
 use crate::digest::digest_of;
 use crate::read::name::shown;
 use crate::read::{Image, Member, ReadError, Source, read_layer};
@@ -68,7 +67,10 @@ impl Tree {
             let damaged = |problem: String| {
                 source.damaged(format!("layer {} {problem}", descriptor.digest()))
             };
-            let format = Format::of(descriptor.media_type()).map_err(damaged)?;
+            let Some(format) = image.format(descriptor).map_err(damaged)? else {
+                tree.diff_ids.push(descriptor.digest().to_string());
+                continue;
+            };
             // A layer deletes what lies below it, never what is its own.
             let mut upper = BTreeMap::new();
             let content = read_layer(source.section(descriptor)?, format, |member, bytes| {

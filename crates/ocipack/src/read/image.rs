@@ -4,9 +4,15 @@ use oci_spec::image::{Descriptor, ImageConfiguration, ImageIndex, ImageManifest,
 
 use super::document::{open_blob, read_bytes, read_document};
 use super::source::{ReadError, Source};
+use crate::build::ARTIFACT_CONTENT;
+use crate::compression::Format;
 use crate::content::Section;
 use crate::platform::Platform;
 
+/// Image indexes within image indexes.
+const MAX_DEPTH: usize = 4;
+/// What stands for the platform of what does not run.
+pub(crate) const ARTIFACT: &str = "(artifact)";
 /// Platforms of one image.
 const MAX_IMAGES: usize = 256;
 /// Docker's forms of the documents, which registries still hold
@@ -20,51 +26,79 @@ pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v
 pub(crate) struct Image {
     pub(crate) manifest: Descriptor,
     pub(crate) document: ImageManifest,
-    pub(crate) config: ImageConfiguration,
+    /// Of what runs; an artifact has none.
+    pub(crate) config: Option<ImageConfiguration>,
 }
 
 impl Image {
     /// `os/architecture[/variant]`.
     pub(crate) fn platform(&self) -> String {
-        platform(&self.config)
+        let config = self.config.as_ref();
+        config.map_or_else(|| ARTIFACT.to_owned(), platform)
+    }
+
+    /// How a layer is packed; nothing of an artifact's layer that is no tar.
+    pub(crate) fn format(&self, layer: &Descriptor) -> Result<Option<Format>, String> {
+        match Format::of(layer.media_type()) {
+            _ if layer.media_type().as_ref() == ARTIFACT_CONTENT => Ok(Some(Format::Gzip)),
+            Err(_) if self.config.is_none() => Ok(None),
+            known => known.map(Some),
+        }
     }
 
     /// Whether it is for this platform.
     pub(crate) fn fits(&self, platform: &Platform) -> bool {
-        let config = &self.config;
-        platform.fits(
-            config.os(),
-            config.architecture(),
-            config.variant().as_deref(),
-        )
+        self.config.as_ref().is_some_and(|config| {
+            platform.fits(
+                config.os(),
+                config.architecture(),
+                config.variant().as_deref(),
+            )
+        })
     }
 }
 
 impl Source {
     /// The documents of every platform of the one image.
     pub(crate) fn images(&self) -> Result<Vec<Image>, ReadError> {
-        let root = self.root()?;
-        let manifests = if is_index(root.media_type()) {
-            self.document::<ImageIndex>(root)?.manifests().clone()
-        } else {
-            vec![root.clone()]
-        };
-        if manifests.len() > MAX_IMAGES {
-            return Err(self.damaged(format!("{} platforms, over {MAX_IMAGES}", manifests.len())));
+        let mut images = Vec::new();
+        self.add_images(self.root()?, 0, &mut images)?;
+        Ok(images)
+    }
+
+    fn add_images(
+        &self,
+        descriptor: &Descriptor,
+        depth: usize,
+        images: &mut Vec<Image>,
+    ) -> Result<(), ReadError> {
+        if is_attestation(descriptor) {
+            return Ok(());
         }
-        manifests
-            .into_iter()
-            .filter(|manifest| !is_attestation(manifest))
-            .map(|manifest| {
-                let document: ImageManifest = self.document(&manifest)?;
-                let config = self.document(document.config())?;
-                Ok(Image {
-                    manifest,
-                    document,
-                    config,
-                })
-            })
-            .collect()
+        if is_index(descriptor.media_type()) {
+            if depth > MAX_DEPTH {
+                return Err(self.damaged("an index in an index in an index, too deep".into()));
+            }
+            let index: ImageIndex = self.document(descriptor)?;
+            let mut manifests = index.manifests().iter();
+            return manifests.try_for_each(|inner| self.add_images(inner, depth + 1, images));
+        }
+        if images.len() == MAX_IMAGES {
+            return Err(self.damaged(format!("over {MAX_IMAGES} platforms")));
+        }
+        let document: ImageManifest = self.document(descriptor)?;
+        let config = document.config();
+        let config = if is_config(config.media_type()) {
+            Some(self.document(config)?)
+        } else {
+            None
+        };
+        images.push(Image {
+            manifest: descriptor.clone(),
+            document,
+            config,
+        });
+        Ok(())
     }
 
     /// A blob of the promised size; its bytes are not checked yet.

@@ -4,12 +4,11 @@ use oci_spec::image::Config;
 use serde::Serialize;
 
 use super::document::open_blob;
-use super::image::{Image, platform};
+use super::image::Image;
 use super::layer;
 use super::name::shown;
 use super::source::{ReadError, Source};
 use super::tape::Member;
-use crate::compression::Format;
 
 /// Entries listed of one layer; further ones are counted.
 const MAX_LISTED: usize = 10_000;
@@ -96,8 +95,19 @@ fn summarize(source: &Source, image: &Image) -> Result<ImageSummary, ReadError> 
     for descriptor in image.document.layers() {
         let damaged =
             |problem: String| source.damaged(format!("layer {} {problem}", descriptor.digest()));
-        let format = Format::of(descriptor.media_type()).map_err(damaged)?;
+        let format = image.format(descriptor).map_err(damaged)?;
         let blob = open_blob(&source.store, descriptor).map_err(damaged)?;
+        let Some(format) = format else {
+            layers.push(LayerSummary {
+                digest: descriptor.digest().to_string(),
+                media_type: descriptor.media_type().to_string(),
+                size: descriptor.size(),
+                uncompressed_size: None,
+                entries: None,
+                entries_omitted: 0,
+            });
+            continue;
+        };
         let (mut entries, mut entries_omitted) = (Vec::new(), 0);
         let content = layer::read(blob, format, |member, _| {
             if entries.len() < MAX_LISTED {
@@ -119,11 +129,12 @@ fn summarize(source: &Source, image: &Image) -> Result<ImageSummary, ReadError> 
             entries_omitted,
         });
     }
+    let config = image.config.as_ref();
     Ok(ImageSummary {
-        platform: platform(&image.config),
+        platform: image.platform(),
         digest: image.manifest.digest().to_string(),
-        created: image.config.created().clone(),
-        config: image.config.config().clone(),
+        created: config.and_then(|config| config.created().clone()),
+        config: config.and_then(|config| config.config().clone()),
         layers,
     })
 }

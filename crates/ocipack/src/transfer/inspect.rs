@@ -5,7 +5,8 @@ use oci_spec::image::{ImageConfiguration, ImageManifest};
 use super::{Registry, TransferError};
 use crate::graph::Walk;
 use crate::read::{
-    ImageSummary, LayerSummary, MAX_DOCUMENT, Summary, is_attestation, is_config, is_manifest,
+    ARTIFACT, ImageSummary, LayerSummary, MAX_DOCUMENT, Summary, is_attestation, is_config,
+    is_manifest,
 };
 use crate::reference::Reference;
 use crate::registry::RegistryError;
@@ -76,7 +77,7 @@ impl Registry {
         Ok(ImageSummary {
             platform: config
                 .as_ref()
-                .map_or_else(|| "(artifact)".into(), crate::read::platform),
+                .map_or_else(|| ARTIFACT.to_owned(), crate::read::platform),
             digest,
             created: config.as_ref().and_then(|config| config.created().clone()),
             config: config.as_ref().and_then(|config| config.config().clone()),

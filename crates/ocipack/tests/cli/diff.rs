@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tar::EntryType;
 
 use super::fixture::{Fixture, assert_fails, stdout};
@@ -190,4 +190,89 @@ fn equal_digests_are_no_equal_images_if_one_is_damaged() {
         2,
         &["b: ", "has the content of"],
     );
+}
+
+#[test]
+fn artifacts_and_indexes_within_indexes_are_read_too() {
+    let fixture = Fixture::new();
+    let put = |image: &Forged<'_>, config: &str, kind: &str, bytes: &[u8]| {
+        let blob = |media_type: &str, bytes: &[u8]| {
+            let mut blob = image.blob("", bytes);
+            blob["mediaType"] = media_type.into();
+            blob
+        };
+        let manifest = json!({"schemaVersion": 2, "config": blob(config, b"{}"),
+            "layers": [blob(kind, bytes)]});
+        let manifest = image.document("manifest.v1+json", &manifest);
+        let index = json!({"schemaVersion": 2, "manifests": [manifest]});
+        image.index(&[image.document("index.v1+json", &index)]);
+    };
+    let flux = "application/vnd.cncf.flux.content.v1.tar+gzip";
+    for (name, kind, bytes) in [("a", "text/plain", "1"), ("b", "text/plain", "2")] {
+        let directory = fixture.path(name);
+        fs::create_dir(&directory).unwrap();
+        put(
+            &Forged {
+                directory: &directory,
+            },
+            "text/x",
+            kind,
+            bytes.as_bytes(),
+        );
+    }
+    let found = differences(&fixture, "a", "b");
+    let fields: Vec<_> = found
+        .iter()
+        .map(|[object, field, ..]| [&**object, field])
+        .collect();
+    assert_eq!(fields, [["layer 1", "content"]]);
+    let shown = stdout(&fixture.run(&["inspect", "a"]).success());
+    assert!(
+        shown.contains("(artifact)") && shown.contains("text/plain"),
+        "{shown}"
+    );
+    assert_fails(
+        fixture.run(&["unpack", "a", "root"]),
+        2,
+        &["text/plain, which holds no files"],
+    );
+
+    // Manifests as they are pushed: files in a tar.
+    for (name, mode) in [("c", 0o644), ("d", 0o600)] {
+        let directory = fixture.path(name);
+        let image = Forged {
+            directory: &directory,
+        };
+        let tar = super::unpack::tar_of(&[("x.yaml", EntryType::Regular, "", mode, "x: 1")]);
+        let (layer, _) = image.layer(&tar);
+        let digest = layer["digest"]
+            .as_str()
+            .unwrap()
+            .replace("sha256:", "blobs/sha256/");
+        let packed = fs::read(directory.join(digest)).unwrap();
+        put(
+            &image,
+            "application/vnd.cncf.flux.config.v1+json",
+            flux,
+            &packed,
+        );
+    }
+    let found = differences(&fixture, "c", "d");
+    let expected = ["file /x.yaml", "mode", "0644", "0600"].map(str::to_owned);
+    assert_eq!(found, [expected]);
+    fixture.run(&["unpack", "c", "root"]).success();
+    assert_eq!(
+        fs::read_to_string(fixture.path("root/x.yaml")).unwrap(),
+        "x: 1"
+    );
+    let no = [
+        "build",
+        "--binary",
+        "linux/amd64=server",
+        "--base",
+        "c",
+        "-o",
+        "web",
+    ];
+    assert_fails(fixture.run(&no), 2, &["not there for linux/amd64"]);
 }

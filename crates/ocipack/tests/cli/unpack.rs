@@ -14,7 +14,7 @@ use super::verify::Forged;
 /// One entry of a layer: path, kind, link target, mode and content.
 pub(crate) type Entry<'a> = (&'a str, EntryType, &'a str, u32, &'a str);
 
-fn tar_of(entries: &[Entry<'_>]) -> Vec<u8> {
+pub(crate) fn tar_of(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, kind, link, mode, content) in entries {
         let mut header = Header::new_ustar();

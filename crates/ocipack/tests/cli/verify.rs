@@ -20,7 +20,7 @@ pub(crate) struct Forged<'a> {
 }
 
 impl Forged<'_> {
-    fn blob(&self, media_type: &str, bytes: &[u8]) -> Value {
+    pub(crate) fn blob(&self, media_type: &str, bytes: &[u8]) -> Value {
         let digest = hex_digest(bytes);
         let blobs = self.directory.join("blobs/sha256");
         fs::create_dir_all(&blobs).unwrap();
@@ -29,7 +29,7 @@ impl Forged<'_> {
         json!({"mediaType": media_type, "digest": format!("sha256:{digest}"), "size": bytes.len()})
     }
 
-    fn document(&self, media_type: &str, document: &Value) -> Value {
+    pub(crate) fn document(&self, media_type: &str, document: &Value) -> Value {
         self.blob(media_type, document.to_string().as_bytes())
     }
 
@@ -44,7 +44,7 @@ impl Forged<'_> {
         self.index(&[manifest]);
     }
 
-    fn index(&self, manifests: &[Value]) {
+    pub(crate) fn index(&self, manifests: &[Value]) {
         fs::write(
             self.directory.join("oci-layout"),
             r#"{"imageLayoutVersion":"1.0.0"}"#,
