@@ -6,6 +6,7 @@ mod describe;
 mod diff;
 mod inspect;
 mod progress;
+mod scratch;
 mod sign;
 mod transfer;
 mod unpack;
@@ -193,6 +194,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Completions { shell } => completions(shell),
         Command::Man { command } => man(command.as_deref()),
     };
+    scratch::hold();
     match outcome {
         Ok(code) => code,
         // `ocipack inspect … | head` is no failure.

@@ -15,6 +15,7 @@ use ocipack::{ArtifactSpec, Platform, Reference};
 use super::Format;
 use super::build::{self, parse_pair};
 use super::progress::Telling;
+use super::scratch;
 
 /// How registries are talked to.
 #[derive(Args)]
@@ -154,15 +155,16 @@ pub(crate) fn push(arguments: PushArgs) -> anyhow::Result<()> {
         .map(Location::Remote)
         .collect();
     let mut image = arguments.image;
-    let packed = tempfile::Builder::new().prefix("ocipack-").tempdir()?;
+    let mut packed = None;
     if arguments.artifact {
+        let folder = packed.insert(scratch::folder()?).path();
         let artifact = ArtifactSpec {
             source: image,
             annotation: arguments.annotation.into_iter().collect(),
             epoch: build::epoch()?,
         };
-        image = packed.path().join("artifact");
-        artifact.build_in(packed.path())?.write_layout(&image)?;
+        image = folder.join("artifact");
+        artifact.build_in(folder)?.write_layout(&image)?;
     }
     transfer(
         options,
@@ -276,7 +278,7 @@ pub(crate) fn fetch(location: &Location, options: Options) -> anyhow::Result<Fet
             _directory: None,
         }),
         Location::Remote(_) => {
-            let directory = tempfile::Builder::new().prefix("ocipack-").tempdir()?;
+            let directory = scratch::folder()?;
             let path = directory.path().join("layout");
             let registry = Registry::new(options)?;
             let to = [Location::Local(path.clone())];

@@ -1,6 +1,9 @@
 //! Registries, where what they hold or where they are is out of the ordinary.
 
 use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -142,4 +145,31 @@ fn an_image_without_an_index_is_pulled_for_its_own_platform_only() {
         &["is one image, for linux/arm64", "nothing was changed"],
     );
     assert!(!fixture.path("no").exists());
+}
+
+#[test]
+fn what_was_fetched_goes_with_a_command_that_is_ended() {
+    let fixture = Fixture::new();
+    let mut shelf = Shelf::default();
+    shelf.image("1", "amd64");
+    let config = json!({"os": "linux", "architecture": "amd64",
+        "rootfs": {"type": "layers", "diff_ids": []}});
+    let config = shelf.blob("config", config.to_string().as_bytes());
+    let reference = format!("{}/web:1", shelf.silent(&config).open());
+    fs::create_dir(fixture.path("tmp")).unwrap();
+    let left = || fs::read_dir(fixture.path("tmp")).unwrap().count();
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ocipack"));
+        command.args(["verify", &reference]);
+        let mut child = command.env("TMPDIR", fixture.path("tmp")).spawn().unwrap();
+        while left() == 0 {
+            assert_eq!(child.try_wait().unwrap(), None);
+            thread::sleep(Duration::from_millis(10));
+        }
+        let id = child.id().to_string();
+        let mut kill = Command::new("kill");
+        assert!(kill.args(["-s", signal, &id]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+        assert_eq!(left(), 0, "{signal}");
+    }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Shelf {
     answers: BTreeMap<String, (String, Vec<u8>)>,
     /// The header without which nothing is told.
     login: Option<String>,
+    /// Where an answer does not come.
+    silent: Option<String>,
 }
 
 impl Shelf {
@@ -56,6 +58,13 @@ impl Shelf {
         self
     }
 
+    /// Lets whoever asks for a blob wait.
+    pub(crate) fn silent(mut self, blob: &Value) -> Self {
+        let digest = blob["digest"].as_str().unwrap();
+        self.silent = Some(format!("/v2/web/blobs/{digest}"));
+        self
+    }
+
     /// Answers until the test ends.
     pub(crate) fn open(mut self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -90,6 +99,9 @@ impl Shelf {
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
 
+        if self.silent.as_deref() == Some(path) {
+            thread::park();
+        }
         let (status, more, body) = if headers.get("authorization") != self.login.as_ref() {
             let asked = "WWW-Authenticate: Basic realm=\"shelf\"\r\n".to_owned();
             ("401 Unauthorized", asked, Vec::new())
