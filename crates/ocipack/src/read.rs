@@ -17,6 +17,7 @@ pub(crate) use image::{
     is_manifest, platform,
 };
 pub use inspect::{EntrySummary, ImageSummary, LayerSummary, Summary};
+pub(crate) use inspect::{index_annotations, sorted};
 pub(crate) use layer::{LayerContent, entry_problem, read as read_layer};
 pub use source::{ReadError, Source};
 pub(crate) use tape::{Member, invalid};

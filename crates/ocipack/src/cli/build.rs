@@ -66,7 +66,7 @@ pub(crate) struct BuildArgs {
     /// A label of the configuration [repeatable]
     #[arg(long, value_name = "K=V", value_parser = parse_pair)]
     label: Vec<(String, String)>,
-    /// An annotation of the manifest [repeatable]
+    /// An annotation of the manifest and, with several platforms, of the index too [repeatable]
     #[arg(long, value_name = "K=V", value_parser = parse_pair)]
     annotation: Vec<(String, String)>,
     /// The directory in which the program starts

@@ -37,6 +37,9 @@ fn text(summary: &Summary) -> anyhow::Result<String> {
         summary.name.as_deref().unwrap_or("(none)")
     )?;
     writeln!(out, "digest    {}", summary.digest)?;
+    for (key, value) in &summary.annotations {
+        writeln!(out, "annotation {key}={value}")?;
+    }
     for image in &summary.images {
         image_text(&mut out, image)?;
     }
@@ -51,6 +54,9 @@ fn image_text(out: &mut String, image: &ImageSummary) -> anyhow::Result<()> {
     }
     if let Some(config) = &image.config {
         writeln!(out, "  config    {}", serde_json::to_string(config)?)?;
+    }
+    for (key, value) in &image.annotations {
+        writeln!(out, "  annotation {key}={value}")?;
     }
     for layer in &image.layers {
         writeln!(out, "  layer     {}", layer.digest)?;

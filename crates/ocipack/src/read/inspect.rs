@@ -1,6 +1,8 @@
 //! What an image consists of, for people and, with stable field names, for programs.
 
-use oci_spec::image::Config;
+use std::collections::{BTreeMap, HashMap};
+
+use oci_spec::image::{Config, ImageIndex};
 use serde::Serialize;
 
 use super::document::open_blob;
@@ -21,6 +23,8 @@ pub struct Summary {
     pub name: Option<String>,
     /// The digest of the manifest or image index.
     pub digest: String,
+    /// What the image index says of the image, if there is one.
+    pub annotations: BTreeMap<String, String>,
     /// One for each platform.
     pub images: Vec<ImageSummary>,
 }
@@ -37,6 +41,8 @@ pub struct ImageSummary {
     pub created: Option<String>,
     /// The run parameters, in the image specification's form.
     pub config: Option<Config>,
+    /// What the manifest says of the image.
+    pub annotations: BTreeMap<String, String>,
     /// From the lowest to the topmost.
     pub layers: Vec<LayerSummary>,
 }
@@ -82,12 +88,28 @@ pub(super) fn inspect(source: &Source) -> Result<Summary, ReadError> {
     Ok(Summary {
         name: source.name()?.map(str::to_owned),
         digest: source.digest()?.to_string(),
+        annotations: index_annotations(&source.bytes(source.root()?)?),
         images: source
             .images()?
             .iter()
             .map(|image| summarize(source, image))
             .collect::<Result<_, _>>()?,
     })
+}
+
+/// The annotations of an image index; none of another document.
+pub(crate) fn index_annotations(document: &[u8]) -> BTreeMap<String, String> {
+    // A manifest has no such list.
+    let index: Option<ImageIndex> = serde_json::from_slice(document).ok();
+    index.map_or_else(BTreeMap::new, |index| sorted(index.annotations().as_ref()))
+}
+
+/// Annotations in the order of their keys.
+pub(crate) fn sorted(annotations: Option<&HashMap<String, String>>) -> BTreeMap<String, String> {
+    let pairs = annotations.into_iter().flatten();
+    pairs
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 fn summarize(source: &Source, image: &Image) -> Result<ImageSummary, ReadError> {
@@ -135,6 +157,7 @@ fn summarize(source: &Source, image: &Image) -> Result<ImageSummary, ReadError> 
         digest: image.manifest.digest().to_string(),
         created: config.and_then(|config| config.created().clone()),
         config: config.and_then(|config| config.config().clone()),
+        annotations: sorted(image.document.annotations().as_ref()),
         layers,
     })
 }

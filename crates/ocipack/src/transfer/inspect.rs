@@ -5,8 +5,8 @@ use oci_spec::image::{ImageConfiguration, ImageManifest};
 use super::{Registry, TransferError};
 use crate::graph::Walk;
 use crate::read::{
-    ARTIFACT, ImageSummary, LayerSummary, MAX_DOCUMENT, Summary, is_attestation, is_config,
-    is_manifest,
+    ARTIFACT, ImageSummary, LayerSummary, MAX_DOCUMENT, Summary, index_annotations, is_attestation,
+    is_config, is_manifest, sorted,
 };
 use crate::reference::Reference;
 use crate::registry::RegistryError;
@@ -44,6 +44,7 @@ impl Registry {
         Ok(Summary {
             name: Some(reference.to_string()),
             digest: root.digest().to_string(),
+            annotations: index_annotations(&document),
             images,
         })
     }
@@ -81,6 +82,7 @@ impl Registry {
             digest,
             created: config.as_ref().and_then(|config| config.created().clone()),
             config: config.as_ref().and_then(|config| config.config().clone()),
+            annotations: sorted(manifest.annotations().as_ref()),
             layers: layers.collect(),
         })
     }

@@ -104,6 +104,8 @@ fn several_platforms_share_an_index() {
         "linux/amd64=server",
         "--name",
         "web:1",
+        "--annotation",
+        "a=b",
     ];
     let digest = stdout(
         &fixture
@@ -125,6 +127,12 @@ fn several_platforms_share_an_index() {
         summary["images"][1]["config"]["Entrypoint"][0],
         "/bin/server-arm"
     );
+    // What is said of the image is in the index and in each manifest.
+    for said in [&summary, &summary["images"][0], &summary["images"][1]] {
+        assert_eq!(said["annotations"]["a"], "b", "{said}");
+    }
+    let text = stdout(&fixture.run(&["inspect", "web.tar"]).success());
+    assert_eq!(text.matches("annotation a=b").count(), 3, "{text}");
     fixture.run(&["verify", "web.tar"]).success();
 }
 
