@@ -80,6 +80,10 @@ mod tests {
             .unwrap();
         let error = pack(&tree).unwrap_err().to_string();
         assert!(error.contains("does not fit a ustar header"), "{error}");
+        assert!(
+            error.ends_with("155 for its folders; shorten it"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -78,8 +78,11 @@ impl<W: Write> Tape<W> {
 /// The header of a file of `size` bytes, or without one of a directory.
 fn header(path: &str, mode: u32, size: Option<u64>, epoch: Epoch) -> io::Result<Header> {
     let mut header = Header::new_ustar();
-    header.set_path(path).map_err(|error| {
-        io::Error::other(format!("{path}: does not fit a ustar header: {error}"))
+    // The library's own words are of other troubles with paths, which are refused before.
+    header.set_path(path).map_err(|_| {
+        io::Error::other(format!(
+            "/{path} does not fit a ustar header, which has 100 bytes for a name and 155 for its folders; shorten it"
+        ))
     })?;
     header.set_entry_type(if size.is_some() {
         EntryType::Regular
