@@ -151,6 +151,7 @@ impl ImageSpec {
         let layer = layer::pack(&tree, self.epoch, self.compression, scratch);
         let layer = layer.map_err(|source| BuildError::Layer {
             platform: platform.clone(),
+            folder: scratch.to_owned(),
             source,
         })?;
         Ok((layer, binary_path))
@@ -321,6 +322,22 @@ mod tests {
             "108c18158449ade57f6692ae0c44c11cb6a6c0ed1a13bc931e855a31802c0d31",
         ];
         assert_eq!(digests, fixed);
+    }
+
+    #[test]
+    fn where_a_layer_finds_no_room_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let spec = fixture(directory.path());
+        let scratch = directory.path().join("server");
+        let error = spec.build_in(&scratch).unwrap_err().to_string();
+        let told = format!("linux/amd64 in {}: ", scratch.display());
+        assert!(error.contains(&told), "{error}");
+        let artifact = ArtifactSpec {
+            source: scratch.clone(),
+            ..ArtifactSpec::default()
+        };
+        let error = artifact.build_in(&scratch).unwrap_err().to_string();
+        assert!(error.contains(&told["linux/amd64".len()..]), "{error}");
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl ArtifactSpec {
         let layer = layer::pack(&tree, self.epoch, Compression::default(), scratch);
         let layer = layer.map_err(|source| BuildError::Artifact {
             path: self.source.clone(),
+            folder: scratch.to_owned(),
             source,
         })?;
         let mut blobs = Blobs::default();

@@ -39,18 +39,22 @@ pub enum BuildError {
     #[error(transparent)]
     Base(#[from] BaseError),
     /// A layer cannot be packed.
-    #[error("cannot pack the layer of {platform}: {source}")]
+    #[error("cannot pack the layer of {platform} in {}: {source}", folder.display())]
     Layer {
         /// The image's platform.
         platform: Platform,
+        /// Where it lies until it is written.
+        folder: PathBuf,
         /// What packing it said.
         source: io::Error,
     },
     /// An artifact's files cannot be packed.
-    #[error("cannot pack {}: {source}", path.display())]
+    #[error("cannot pack {} in {}: {source}", path.display(), folder.display())]
     Artifact {
         /// The folder or file.
         path: PathBuf,
+        /// Where the layer lies until it is written.
+        folder: PathBuf,
         /// What packing it said.
         source: io::Error,
     },
