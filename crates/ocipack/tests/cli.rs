@@ -8,6 +8,8 @@ mod build;
 mod diff;
 #[path = "cli/fixture.rs"]
 mod fixture;
+#[path = "cli/key.rs"]
+mod key;
 #[path = "cli/load.rs"]
 mod load;
 #[path = "cli/registry.rs"]

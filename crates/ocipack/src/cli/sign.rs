@@ -53,7 +53,8 @@ pub(crate) struct SignArgs {
   ocipack generate-key-pair
   COSIGN_PASSWORD=… ocipack generate-key-pair release
 
-The private key is encrypted with the password in COSIGN_PASSWORD, or with one that is asked for.
+The private key is encrypted with the password in COSIGN_PASSWORD, or with one that a terminal is
+asked for twice.
 Files that are there already are kept.")]
 pub(crate) struct KeyArgs {
     /// Where: PREFIX.key and PREFIX.pub
@@ -91,7 +92,7 @@ pub(crate) fn generate(arguments: &KeyArgs) -> anyhow::Result<()> {
             bail!("{} is there already; give another prefix", path.display());
         }
     }
-    let password = password("Password for the new key: ")?;
+    let password = new_password()?;
     let (key, owner) = SigningKey::generate(password.as_bytes())?;
     create(&private, 0o600, &key)?;
     create(&public, 0o644, &owner.to_pem())?;
@@ -118,21 +119,44 @@ fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
         .map_err(|error| anyhow!("cannot use {}: {error}", path.display()))
 }
 
-/// From the environment, the terminal or a pipe; never from an argument, which others can see.
 fn password(prompt: &str) -> anyhow::Result<String> {
+    given()?.map_or_else(|| ask(prompt), Ok)
+}
+
+/// A password that is typed unseen is typed twice: with a slip in it nobody could open the key.
+fn new_password() -> anyhow::Result<String> {
+    if let Some(password) = given()? {
+        return Ok(password);
+    }
+    let password = ask("Password for the new key: ")?;
+    if ask("The same password again: ")? != password {
+        bail!("the two passwords differ; no key was made");
+    }
+    Ok(password)
+}
+
+/// From the environment or a pipe; never from an argument, which others can see. Of a terminal
+/// it is asked.
+fn given() -> anyhow::Result<Option<String>> {
     if let Some(password) = std::env::var_os(PASSWORD) {
         let text = password.into_string();
-        return text.map_err(|_| anyhow!("{PASSWORD} is not UTF-8"));
+        return text
+            .map(Some)
+            .map_err(|_| anyhow!("{PASSWORD} is not UTF-8"));
     }
     if io::stdin().is_terminal() {
-        let terminal = console::Term::stderr();
-        terminal.write_str(prompt)?;
-        return terminal
-            .read_secure_line()
-            .context("cannot read a password");
+        return Ok(None);
     }
     let mut text = String::new();
     let read = io::stdin().take(MAX_PASSWORD).read_to_string(&mut text);
     read.with_context(|| format!("cannot read a password; set {PASSWORD}"))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn ask(prompt: &str) -> anyhow::Result<String> {
+    let terminal = console::Term::stderr();
+    terminal.write_str(prompt)?;
+    terminal
+        .read_secure_line()
+        .context("cannot read a password")
 }

@@ -1,0 +1,74 @@
+//! Keys that are made by hand, at a terminal.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use super::fixture::Fixture;
+
+/// What is asked at a new terminal, and what is typed there.
+const PROMPTS: [&str; 2] = ["Password for the new key: ", "The same password again: "];
+
+/// Makes a key pair at a terminal; returns how that ended and all that was on the screen.
+fn generate(fixture: &Fixture, typed: [&str; 2]) -> (ExitStatus, String) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let terminal = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ocipack"))
+        .arg("generate-key-pair")
+        .current_dir(fixture.path(""))
+        .env_remove("COSIGN_PASSWORD")
+        .stdin(terminal.try_clone().unwrap())
+        .stdout(Stdio::null())
+        .stderr(terminal)
+        .spawn()
+        .unwrap();
+    let mut master = File::from(master);
+    let mut screen = Vec::new();
+    for (prompt, line) in PROMPTS.iter().zip(typed) {
+        while !screen.ends_with(prompt.as_bytes()) {
+            let mut bytes = [0; 256];
+            let read = master.read(&mut bytes).unwrap();
+            screen.extend(&bytes[..read]);
+        }
+        // What is typed before would be thrown away.
+        while tcgetattr(&master)
+            .unwrap()
+            .local_modes
+            .contains(LocalModes::ECHO)
+        {
+            thread::sleep(Duration::from_millis(5));
+        }
+        writeln!(master, "{line}").unwrap();
+    }
+    let status = child.wait().unwrap();
+    // Once nobody has the terminal open, its end is an error.
+    let _ = master.read_to_end(&mut screen);
+    (status, String::from_utf8(screen).unwrap())
+}
+
+#[test]
+fn a_new_password_is_typed_twice() {
+    let fixture = Fixture::new();
+    let (status, screen) = generate(&fixture, ["planted", "plamted"]);
+    assert_eq!(status.code(), Some(2), "{screen}");
+    assert!(screen.contains("the two passwords differ"), "{screen}");
+    assert!(!fixture.path("cosign.key").exists() && !fixture.path("cosign.pub").exists());
+
+    let (status, screen) = generate(&fixture, ["planted", "planted"]);
+    assert!(status.success(), "{screen}");
+    assert!(!screen.contains("planted"), "{screen}");
+    let key = fs::read_to_string(fixture.path("cosign.key")).unwrap();
+    assert!(ocipack::SigningKey::from_pem(&key, b"planted").is_ok());
+}
