@@ -155,6 +155,10 @@ fn given() -> anyhow::Result<Option<String>> {
 
 fn ask(prompt: &str) -> anyhow::Result<String> {
     let terminal = console::Term::stderr();
+    // The library would take an empty password.
+    if !terminal.is_term() {
+        bail!("cannot ask for a password: stderr is no terminal; set {PASSWORD}");
+    }
     terminal.write_str(prompt)?;
     terminal
         .read_secure_line()

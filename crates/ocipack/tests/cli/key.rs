@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -14,17 +15,20 @@ use super::fixture::Fixture;
 /// What is asked at a new terminal, and what is typed there.
 const PROMPTS: [&str; 2] = ["Password for the new key: ", "The same password again: "];
 
-/// Makes a key pair at a terminal; returns how that ended and all that was on the screen.
-fn generate(fixture: &Fixture, typed: [&str; 2]) -> (ExitStatus, String) {
+/// Both ends of a new terminal.
+fn terminal() -> (OwnedFd, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
-    let terminal = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(name.to_str().unwrap())
-        .unwrap();
+    let mut options = OpenOptions::new();
+    let terminal = options.read(true).write(true).open(name.to_str().unwrap());
+    (master, terminal.unwrap())
+}
+
+/// Makes a key pair at a terminal; returns how that ended and all that was on the screen.
+fn generate(fixture: &Fixture, typed: [&str; 2]) -> (ExitStatus, String) {
+    let (master, terminal) = terminal();
     let mut child = Command::new(env!("CARGO_BIN_EXE_ocipack"))
         .arg("generate-key-pair")
         .current_dir(fixture.path(""))
@@ -71,4 +75,21 @@ fn a_new_password_is_typed_twice() {
     assert!(!screen.contains("planted"), "{screen}");
     let key = fs::read_to_string(fixture.path("cosign.key")).unwrap();
     assert!(ocipack::SigningKey::from_pem(&key, b"planted").is_ok());
+}
+
+#[test]
+fn a_password_that_cannot_be_asked_for_is_not_empty() {
+    let fixture = Fixture::new();
+    let (_master, terminal) = terminal();
+    let output = Command::new(env!("CARGO_BIN_EXE_ocipack"))
+        .arg("generate-key-pair")
+        .current_dir(fixture.path(""))
+        .env_remove("COSIGN_PASSWORD")
+        .stdin(terminal)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("set COSIGN_PASSWORD"), "{told}");
+    assert!(!fixture.path("cosign.key").exists());
 }
