@@ -120,6 +120,7 @@ pub(crate) fn entry_problem(member: &Member) -> Option<String> {
         // Regular (and its two old spellings), directory, and the links that are left.
         b'0' | 0 | b'7' | b'5' | b'1' | b'2' => None,
         b'3' | b'4' | b'6' => Some("is a device or a pipe".into()),
+        b'S' => Some("is a sparse file; pack it without --sparse".into()),
         other => Some(format!("has the unknown type {:?}", char::from(other))),
     }
 }

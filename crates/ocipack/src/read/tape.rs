@@ -16,6 +16,8 @@ const MAX_EXTENSION: u64 = 1024 * 1024;
 const MAX_PATH: usize = 4096;
 /// What the names of extended attributes start with (star's form, which all builders write).
 const ATTRIBUTE: &[u8] = b"SCHILY.xattr.";
+/// What starts so is about a file with holes, whose bytes are not its content.
+const SPARSE: &[u8] = b"GNU.sparse.";
 /// Bytes of an extended attribute that are noted as they are.
 const MAX_SHOWN: usize = 128;
 /// Members of one archive or layer.
@@ -57,6 +59,16 @@ pub(crate) fn walk<R: Read>(
             continue;
         }
         let found = std::mem::take(&mut extended);
+        if found.is_sparse {
+            // Its oldest form has no other name.
+            let name = found.sparse_name.or(found.path);
+            let name = name.unwrap_or_else(|| header.path_bytes().to_vec());
+            return Err(invalid(format!(
+                "the sparse file {:?} in GNU's PAX form, which is not read here; pack it without \
+                 --sparse",
+                text(&name)?
+            )));
+        }
         let link = found
             .link
             .or_else(|| header.link_name_bytes().map(|link| link.to_vec()));
@@ -89,6 +101,9 @@ struct Extended {
     gid: Option<u64>,
     mtime: Option<String>,
     attributes: Option<String>,
+    is_sparse: bool,
+    /// The name of a file with holes, if its header has another.
+    sparse_name: Option<Vec<u8>>,
 }
 
 impl Extended {
@@ -118,6 +133,11 @@ impl Extended {
                                 "a member whose size is in an extended header".into(),
                             ));
                         }
+                        b"GNU.sparse.name" => {
+                            self.is_sparse = true;
+                            self.sparse_name = Some(extension.value_bytes().to_vec());
+                        }
+                        key if key.starts_with(SPARSE) => self.is_sparse = true,
                         key => {
                             if let Some(name) = key.strip_prefix(ATTRIBUTE) {
                                 self.attribute(name, extension.value_bytes());
@@ -221,6 +241,24 @@ mod tests {
         )
         .unwrap();
         assert_eq!(paths(&pax.into_inner().unwrap()).unwrap(), [long.as_str()]);
+    }
+
+    #[test]
+    fn a_file_with_holes_is_refused_by_its_own_name() {
+        let one = [
+            ("GNU.sparse.major", &b"1"[..]),
+            ("GNU.sparse.name", b"disk.img"),
+            ("GNU.sparse.realsize", b"4096"),
+        ];
+        let zero = [("GNU.sparse.size", &b"4096"[..])];
+        for (pax, name) in [(&one[..], "GNUSparseFile.0/disk.img"), (&zero, "disk.img")] {
+            let mut sparse = tar::Builder::new(Vec::new());
+            sparse.append_pax_extensions(pax.iter().copied()).unwrap();
+            let mut header = empty_file(tar::Header::new_ustar());
+            sparse.append_data(&mut header, name, io::empty()).unwrap();
+            let error = paths(&sparse.into_inner().unwrap()).unwrap_err();
+            assert!(error.to_string().contains("sparse file \"disk.img\""));
+        }
     }
 
     #[test]
