@@ -12,9 +12,9 @@ use super::http::Call;
 use super::{RegistryError, Repository};
 use crate::build;
 use crate::digest::Blob;
-use crate::read::is_index;
+use crate::read::{MAX_DOCUMENT, is_index};
 
-/// Referrers of one manifest: anybody who may push can add some.
+/// Referrers of one manifest that are looked at: anybody who may push can add some.
 const MAX_REFERRERS: usize = 1000;
 /// How often an index under a tag is written again that somebody else wrote at the same time.
 const MAX_TURNS: usize = 10;
@@ -28,7 +28,9 @@ impl Repository<'_> {
         match self.listed(subject).await {
             // The registry keeps no list.
             Err(error) if matches!(error.status(), Some(404 | 405)) => {
-                Ok(self.tagged(subject).await?.unwrap_or_default())
+                let mut referrers = self.tagged(subject).await?.unwrap_or_default();
+                referrers.truncate(MAX_REFERRERS);
+                Ok(referrers)
             }
             found => found,
         }
@@ -86,7 +88,7 @@ impl Repository<'_> {
         Ok(found)
     }
 
-    /// What the index under the subject's tag lists, if there is one.
+    /// All that the index under the subject's tag lists, if there is one: it is written again.
     async fn tagged(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, RegistryError> {
         let tag = tag(subject);
         let (descriptor, bytes) = match self.manifest(&tag).await {
@@ -101,9 +103,7 @@ impl Repository<'_> {
         }
         let index: ImageIndex = serde_json::from_slice(&bytes)
             .map_err(|error| refuse(format!("is not a valid image index: {error}")))?;
-        let mut referrers = index.manifests().clone();
-        referrers.truncate(MAX_REFERRERS);
-        Ok(Some(referrers))
+        Ok(Some(index.manifests().clone()))
     }
 
     /// Puts the list; without what was deleted since, if the registry takes none with that in it.
@@ -135,12 +135,18 @@ impl Repository<'_> {
         subject: &Digest,
         referrers: Vec<Descriptor>,
     ) -> Result<(), RegistryError> {
-        let index = Blob::json(&build::index(referrers, &BTreeMap::new())).map_err(|error| {
-            RegistryError::content(
-                format!("the list of referrers of {subject}"),
-                error.to_string(),
-            )
-        })?;
+        let count = referrers.len();
+        let refuse = |problem: String| {
+            RegistryError::content(format!("the list of referrers of {subject}"), problem)
+        };
+        let index = Blob::json(&build::index(referrers, &BTreeMap::new()))
+            .map_err(|error| refuse(error.to_string()))?;
+        if index.size() > MAX_DOCUMENT {
+            return Err(refuse(format!(
+                "would have {count} entries in {} bytes, over {MAX_DOCUMENT}; delete some first",
+                index.size()
+            )));
+        }
         let descriptor = Descriptor::new(MediaType::ImageIndex, index.size(), index.digest.clone());
         self.put_manifest(&descriptor, &index, &tag(subject))
             .await?;

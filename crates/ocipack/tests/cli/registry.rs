@@ -1,6 +1,8 @@
 //! Registries, where what they hold or where they are is out of the ordinary.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -126,6 +128,56 @@ fn attaching_goes_on_after_something_attached_was_deleted() {
     assert_eq!(listed.len(), 2, "{listed:?}");
     assert!(listed[0].starts_with(kept["digest"].as_str().unwrap()));
     assert!(listed[1].starts_with(attached.trim()));
+}
+
+#[test]
+fn a_long_list_of_referrers_keeps_all_or_is_left_as_it_is() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("note"), "note").unwrap();
+    // So many are there, each with an annotation of so many bytes.
+    let attach = |count: usize, length: usize| {
+        let mut shelf = Shelf::default();
+        let image = shelf.image("1", "amd64");
+        let hex = image["digest"].as_str().unwrap().replace(':', "-");
+        let kept = shelf.image("kept", "arm64");
+        let entries = (0..count).map(|_| {
+            let mut entry = kept.clone();
+            entry["annotations"] = json!({ "a": "-".repeat(length) });
+            entry
+        });
+        let list = json!({"schemaVersion": 2, "manifests": entries.collect::<Vec<_>>(),
+            "mediaType": "application/vnd.oci.image.index.v1+json"});
+        shelf.manifest(&hex, "index", &list);
+        for bytes in ["{}", "note"] {
+            shelf.blob("text/plain", bytes.as_bytes());
+        }
+        let address = shelf.open();
+        let reference = format!("{address}/web:1");
+        let words = ["attach", &reference, "note", "--artifact-type", "text/plain"];
+        let run = fixture.run(&words);
+        (run, list_of(address, &hex))
+    };
+    let (run, left) = attach(1200, 1);
+    let attached = stdout(&run.success()).trim().to_owned();
+    assert_eq!(left.len(), 1201);
+    assert_eq!(left[1200]["digest"], attached);
+
+    // Into 4 MiB fits no other.
+    let (run, left) = attach(1, 4_193_900);
+    assert_fails(run, 2, &["2 entries", "over 4194304"]);
+    assert_eq!(left.len(), 1);
+}
+
+/// The entries of an index in the shelf's repository.
+fn list_of(address: SocketAddr, target: &str) -> Vec<Value> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let path = format!("/v2/web/manifests/{target}");
+    write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let index: Value = serde_json::from_str(body).unwrap();
+    index["manifests"].as_array().unwrap().clone()
 }
 
 #[test]
