@@ -2,11 +2,12 @@
 
 use std::env;
 use std::fmt;
-use std::fs::File;
-use std::io::BufReader;
+use std::fs;
 use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::RegistryError;
 
@@ -38,22 +39,11 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Looks a registry up in Docker's configuration and its helpers, then in Podman's.
-pub(crate) fn find(registry: &str) -> Result<Credentials, RegistryError> {
-    let key = if registry == "docker.io" {
-        DOCKER_HUB
-    } else {
-        registry
-    };
-    let docker = docker_credential::get_credential(key);
-    if let (Err(CredentialRetrievalError::ConfigReadError), Some(file)) = (&docker, docker_file()) {
-        return Err(RegistryError::Credentials {
-            registry: registry.to_owned(),
-            problem: format!("{} cannot be read; mend or remove it", file.display()),
-        });
-    }
-    let found = match judge(docker) {
-        Ok(None) => podman(key),
+/// Looks a repository up in Docker's configuration and its helpers, then in Podman's.
+pub(crate) fn find(registry: &str, repository: &str) -> Result<Credentials, RegistryError> {
+    let keys = keys(registry, repository);
+    let found = match docker(&keys) {
+        Ok(None) => podman(&keys),
         found => found,
     };
     match found {
@@ -65,15 +55,82 @@ pub(crate) fn find(registry: &str) -> Result<Credentials, RegistryError> {
     }
 }
 
+/// What a login can be for: the repository, each namespace that it is in, and the registry
+/// (containers-auth.json(5)). The registry's own key is last, and always looked up.
+fn keys(registry: &str, repository: &str) -> Vec<String> {
+    let mut keys = vec![format!("{registry}/{repository}")];
+    while let Some((outer, _)) = keys.last().and_then(|key| key.rsplit_once('/')) {
+        keys.push(outer.to_owned());
+    }
+    if registry == "docker.io" {
+        keys.push(DOCKER_HUB.to_owned());
+    }
+    keys
+}
+
+/// A login of `docker login`.
+fn docker(keys: &[String]) -> Result<Option<Credentials>, String> {
+    let Some(path) = docker_file() else {
+        return Ok(None);
+    };
+    let found = fs::read(&path).map_err(|_| Problem::File);
+    let found = found.and_then(|file| look_up(&file, keys));
+    found.map_err(|problem| match problem {
+        Problem::File => format!("{} cannot be read; mend or remove it", path.display()),
+        Problem::Login(problem) => problem,
+    })
+}
+
 /// A login of `podman login`, `skopeo login` or `buildah login`, in the first file that has one.
-fn podman(key: &str) -> Result<Option<Credentials>, String> {
+fn podman(keys: &[String]) -> Result<Option<Credentials>, String> {
     for path in podman_files() {
         // What is not there or not ours to read has no login for us.
-        let Ok(file) = File::open(path) else { continue };
-        let found = docker_credential::get_credential_from_reader(BufReader::new(file), key);
-        match judge(found) {
-            Ok(None) => {}
-            found => return found,
+        let Ok(file) = fs::read(path) else { continue };
+        match look_up(&file, keys) {
+            Ok(None) | Err(Problem::File) => {}
+            Ok(found) => return Ok(found),
+            Err(Problem::Login(problem)) => return Err(problem),
+        }
+    }
+    Ok(None)
+}
+
+/// What a file has logins for, by its keys.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Names {
+    auths: Option<Map<String, Value>>,
+    cred_helpers: Option<Map<String, Value>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Problem {
+    /// The file is damaged.
+    File,
+    /// The login is.
+    Login(String),
+}
+
+/// The first login that a file has for one of the keys: of those that it names and of the last,
+/// with which its helper for all others is asked.
+fn look_up(file: &[u8], keys: &[String]) -> Result<Option<Credentials>, Problem> {
+    let names: Names = serde_json::from_slice(file).map_err(|_| Problem::File)?;
+    let is_named = |key: &String| {
+        let mut lists = [&names.auths, &names.cred_helpers].into_iter().flatten();
+        lists.any(|list| list.contains_key(key))
+    };
+    for key in keys {
+        if !is_named(key) && Some(key) != keys.last() {
+            continue;
+        }
+        let found = docker_credential::get_credential_from_reader(file, key);
+        if found == Err(CredentialRetrievalError::ConfigReadError) {
+            return Err(Problem::File);
+        }
+        match judge(found).map_err(Problem::Login)? {
+            None => {}
+            found => return Ok(found),
         }
     }
     Ok(None)
@@ -116,10 +173,7 @@ fn judge(
         Ok(DockerCredential::UsernamePassword(user, password)) => {
             Ok(Some(Credentials::Password { user, password }))
         }
-        // Of a file that is not there the library says that it cannot be read.
-        Err(Error::NoCredentialConfigured | Error::ConfigNotFound | Error::ConfigReadError) => {
-            Ok(None)
-        }
+        Err(Error::NoCredentialConfigured) => Ok(None),
         Err(Error::HelperFailure { stdout, stderr, .. })
             if stdout.contains(UNKNOWN) || stderr.contains(UNKNOWN) =>
         {
@@ -139,6 +193,49 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_most_specific_login_counts() {
+        let keys = keys("a.example", "group/team/web");
+        let find = |file: &str| match look_up(file.as_bytes(), &keys).unwrap() {
+            Some(Credentials::Password { user, .. }) => user,
+            _ => String::new(),
+        };
+        // "one:x", "two:x" and "three:x"
+        let (one, two, three) = ("b25lOng=", "dHdvOng=", "dGhyZWU6eA==");
+        for (names, user) in [
+            (
+                &["a.example", "a.example/group", "a.example/group/team/web"][..],
+                "three",
+            ),
+            (
+                &["a.example", "a.example/group", "a.example/group/te"],
+                "two",
+            ),
+            (
+                &["a.example", "a.example/group/team/web/1", "b.example/group"],
+                "one",
+            ),
+            (&["b.example", "a.example/group"], "two"),
+            (&["b.example"], ""),
+        ] {
+            let logins = names.iter().zip([one, two, three]);
+            let logins = logins.map(|(name, auth)| (*name, serde_json::json!({"auth": auth})));
+            let logins: serde_json::Map<_, _> =
+                logins.map(|(name, auth)| (name.to_owned(), auth)).collect();
+            let file = serde_json::json!({ "auths": logins }).to_string();
+            assert_eq!(find(&file), user, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn docker_hubs_login_is_podmans_too() {
+        let keys = keys("docker.io", "library/web");
+        for key in ["docker.io", "https://index.docker.io/v1/"] {
+            let file = format!(r#"{{"auths":{{"{key}":{{"auth":"b25lOng="}}}}}}"#);
+            assert!(look_up(file.as_bytes(), &keys).unwrap().is_some(), "{key}");
+        }
+    }
 
     #[test]
     fn nothing_prints_a_secret() {

@@ -114,9 +114,9 @@ impl Repository<'_> {
     }
 
     async fn login(&self) -> Result<Credentials, RegistryError> {
-        let host = self.host.clone();
+        let (host, name) = (self.host.clone(), self.name.clone());
         // A helper is a program that may take its time.
-        let found = tokio::task::spawn_blocking(move || credentials::find(&host)).await;
+        let found = tokio::task::spawn_blocking(move || credentials::find(&host, &name)).await;
         found.map_err(|error| RegistryError::Credentials {
             registry: self.host.clone(),
             problem: error.to_string(),

@@ -51,10 +51,13 @@ fn podmans_login_is_found_without_xdg_runtime_dir() {
     assert_fails(digest("none"), 2, &["not authorized"]);
     let folder = fixture.path("home/.config/containers");
     fs::create_dir_all(&folder).unwrap();
-    let file = format!(r#"{{"auths":{{"{address}":{{"auth":"{login}"}}}}}}"#);
-    fs::write(folder.join("auth.json"), file).unwrap();
-    let run = digest("home").success();
-    assert_eq!(stdout(&run).trim(), image["digest"]);
+    // The registry's, or only the repository's.
+    for key in [address.to_string(), format!("{address}/web")] {
+        let file = format!(r#"{{"auths":{{"{key}":{{"auth":"{login}"}}}}}}"#);
+        fs::write(folder.join("auth.json"), file).unwrap();
+        let run = digest("home").success();
+        assert_eq!(stdout(&run).trim(), image["digest"]);
+    }
 }
 
 #[test]
@@ -153,7 +156,13 @@ fn a_long_list_of_referrers_keeps_all_or_is_left_as_it_is() {
         }
         let address = shelf.open();
         let reference = format!("{address}/web:1");
-        let words = ["attach", &reference, "note", "--artifact-type", "text/plain"];
+        let words = [
+            "attach",
+            &reference,
+            "note",
+            "--artifact-type",
+            "text/plain",
+        ];
         let run = fixture.run(&words);
         (run, list_of(address, &hex))
     };
