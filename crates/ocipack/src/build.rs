@@ -21,6 +21,7 @@ use std::path::Path;
 
 use object::read::ReadCache;
 use oci_spec::image::{Config, Descriptor, Digest, MediaType};
+use serde_json::Map;
 
 pub use artifact::ArtifactSpec;
 pub(crate) use artifact::{CONFIG_TYPE as ARTIFACT_CONFIG, CONTENT_TYPE as ARTIFACT_CONTENT};
@@ -166,7 +167,7 @@ impl ImageSpec {
         (layer, binary_path): (Layer, String),
     ) -> Result<PlatformImage, BuildError> {
         let mut annotations = self.annotation.clone();
-        let (mut layers, mut base) = (Vec::new(), None);
+        let (mut layers, mut base, mut dockers) = (Vec::new(), None, Map::new());
         if let Some(below) = below {
             // What the user says about the base is left as it is.
             for (key, value) in below.annotations {
@@ -176,6 +177,7 @@ impl ImageSpec {
                 layers.push(blobs.add(media_type, blob));
             }
             base = Some(below.config);
+            dockers = below.dockers;
         }
         let run = config::over(
             run,
@@ -184,6 +186,7 @@ impl ImageSpec {
         );
         let created = self.epoch.rfc3339();
         let config = config::image(platform, run, base, &layer.diff_id, &created)?;
+        let config = config::with_dockers(&config, dockers)?;
         let config = blobs.add(MediaType::ImageConfig, Blob::json(&config)?);
         layers.push(blobs.add(self.compression.format.media_type(), layer.blob));
         let docker = DockerImage {

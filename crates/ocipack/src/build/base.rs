@@ -6,7 +6,10 @@ use oci_spec::image::{
     ANNOTATION_BASE_IMAGE_DIGEST, ANNOTATION_BASE_IMAGE_NAME, ImageConfiguration, MediaType, Os,
 };
 
+use serde_json::{Map, Value};
+
 use super::below::Below;
+use super::config;
 use super::spec::BaseSpec;
 use crate::compression::Format;
 use crate::content::Content;
@@ -44,6 +47,8 @@ pub(crate) struct Base {
 /// What one platform's image takes from its base.
 pub(crate) struct BaseImage {
     pub(crate) config: ImageConfiguration,
+    /// What the configuration has beyond the specification.
+    pub(crate) dockers: Map<String, Value>,
     pub(crate) layers: Vec<(MediaType, Blob)>,
     pub(crate) annotations: BTreeMap<String, String>,
     /// The folders that its layers make.
@@ -93,6 +98,9 @@ impl Base {
                 found: found.join(", "),
             });
         };
+        let damaged = |error: serde_json::Error| self.source.damaged(error.to_string());
+        let document = self.source.bytes(image.document.config())?;
+        let document = serde_json::from_slice(&document).map_err(damaged)?;
         let (mut layers, mut folders) = (Vec::new(), Below::default());
         for descriptor in image.document.layers() {
             let damaged = |problem| {
@@ -120,6 +128,7 @@ impl Base {
         }
         Ok(BaseImage {
             config,
+            dockers: config::dockers(&document),
             layers,
             annotations: self.annotations.clone(),
             folders,

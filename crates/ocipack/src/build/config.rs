@@ -1,12 +1,17 @@
 //! The image configuration: how the program is run, checked before anything is packed.
 
 use oci_spec::image::{Config, Digest, HistoryBuilder, ImageConfiguration, Os, RootFs};
+use serde_json::{Map, Value};
 
 use super::spec::ImageSpec;
 use crate::platform::Platform;
 
 /// The distroless images' non-root user.
 const DEFAULT_USER: &str = "65532:65532";
+/// What Docker adds to the specification
+/// (<https://github.com/moby/docker-image-spec/blob/main/spec.md>). `OnBuild` is for the one who
+/// builds upon the image, and no image hands it on.
+const DOCKERS: [&str; 2] = ["Healthcheck", "Shell"];
 
 /// The run parameters that a spec gives, checked.
 pub(crate) fn run_parameters(spec: &ImageSpec) -> Result<Config, String> {
@@ -92,6 +97,25 @@ pub(crate) fn image(
     config.set_config(Some(run));
     config.set_rootfs(rootfs);
     Ok(config)
+}
+
+/// A configuration with what only Docker knows of its base's.
+pub(crate) fn with_dockers(
+    config: &ImageConfiguration,
+    dockers: Map<String, Value>,
+) -> Result<Value, serde_json::Error> {
+    let mut document = serde_json::to_value(config)?;
+    for (key, value) in dockers {
+        document["config"][key] = value;
+    }
+    Ok(document)
+}
+
+/// The fields of a configuration that only Docker knows and that an image hands on.
+pub(crate) fn dockers(config: &Value) -> Map<String, Value> {
+    let field = |key: &str| Some((key.to_owned(), config["config"].get(key)?.clone()));
+    let fields = DOCKERS.into_iter().filter_map(field);
+    fields.filter(|(_, value)| !value.is_null()).collect()
 }
 
 /// The run parameters of a spec over those of its base; without an entrypoint, the binary's path.

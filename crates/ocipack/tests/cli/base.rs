@@ -2,11 +2,13 @@
 
 use std::fs;
 
-use super::build::files;
+use serde_json::json;
 use tar::EntryType;
 
+use super::build::files;
 use super::fixture::{Fixture, assert_fails, stdout};
 use super::unpack::image;
+use super::verify::Forged;
 
 #[test]
 fn cargo_and_flags_annotate_and_flags_win() {
@@ -137,4 +139,40 @@ fn the_bases_links_and_folders_stay_as_they_are() {
         2,
         &["/usr/bin/server is in the image already"],
     );
+}
+
+#[test]
+fn what_only_docker_knows_of_the_base_is_kept() {
+    let fixture = Fixture::new();
+    let directory = fixture.path("forged");
+    fs::create_dir(&directory).unwrap();
+    let base = Forged {
+        directory: &directory,
+    };
+    let check = json!({"Test": ["CMD", "/bin/check"], "Interval": 30_000_000_000_u64});
+    let shell = json!(["/bin/bash", "-c"]);
+    let config = json!({"os": "linux", "architecture": "amd64",
+        "config": {"Healthcheck": check, "Shell": shell, "OnBuild": ["COPY . /"], "Env": ["A=1"]},
+        "rootfs": {"type": "layers", "diff_ids": []}});
+    let config = base.document("config.v1+json", &config);
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": []});
+    base.index(&[base.document("manifest.v1+json", &manifest)]);
+
+    let words = "build --base forged --binary linux/amd64=server -o";
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let digest = |output| stdout(&fixture.run(&[&words[..], &[output]].concat()).success());
+    assert_eq!(digest("web"), digest("web.tar"));
+    fixture.run(&["verify", "web"]).success();
+    let text = files(&fixture.path("web/blobs"));
+    let documents = text
+        .iter()
+        .filter_map(|(_, bytes)| serde_json::from_slice(bytes).ok());
+    let mut configs =
+        documents.filter(|document: &serde_json::Value| document["config"]["Env"].is_array());
+    let run = &configs.next().unwrap()["config"];
+    assert_eq!(run["Healthcheck"], check);
+    assert_eq!(run["Shell"], shell);
+    assert_eq!(run["Entrypoint"], json!(["/bin/server"]));
+    // It is for the build that was just done, and Docker hands it on neither.
+    assert!(run.get("OnBuild").is_none(), "{run}");
 }
