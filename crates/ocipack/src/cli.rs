@@ -4,6 +4,7 @@ mod attach;
 mod build;
 mod describe;
 mod diff;
+mod hint;
 mod inspect;
 mod progress;
 mod scratch;
@@ -170,6 +171,7 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
+    let takes_files = hint::takes_files(&cli.command);
     let outcome = match cli.command {
         Command::Build(arguments) => build::run(*arguments).map(|()| ExitCode::SUCCESS),
         Command::Push(arguments) => transfer::push(arguments).map(|()| ExitCode::SUCCESS),
@@ -199,7 +201,14 @@ pub(crate) fn run() -> ExitCode {
         Ok(code) => code,
         // `ocipack inspect … | head` is no failure.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.to_string()),
+        Err(error) => {
+            let told = error.to_string();
+            let words = std::env::args_os().skip(2);
+            let hint = takes_files
+                .then(|| hint::local_file(words, &told))
+                .flatten();
+            fail(&(told + &hint.unwrap_or_default()))
+        }
     }
 }
 

@@ -30,6 +30,33 @@ fn there_is_no_proxy_on_the_way_to_the_loopback() {
 }
 
 #[test]
+fn a_file_that_reads_as_a_reference_is_hinted_at() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.path("127.0.0.1:1")).unwrap();
+    // Nobody is there.
+    let name = "127.0.0.1:1/x:0.tar";
+    let commands = ["digest", "inspect", "verify"];
+    let told = |command: &str| {
+        let run = fixture.run(&[command, name, "--retries", "0"]).code(2);
+        String::from_utf8(run.get_output().stderr.clone()).unwrap()
+    };
+    let hint = format!("; for what has that name here write ./{name}\n");
+    for command in commands {
+        assert!(!told(command).contains("./"), "{command}");
+    }
+    fixture.build(&format!("./{name}"));
+    for command in commands {
+        let told = told(command);
+        assert!(told.ends_with(&hint), "{told}");
+    }
+    // A push goes to registries only.
+    let push = fixture.run(&["push", &format!("./{name}"), name, "--retries", "0"]);
+    let told = String::from_utf8(push.code(2).get_output().stderr.clone()).unwrap();
+    assert!(!told.contains("./"), "{told}");
+    fixture.run(&["digest", &format!("./{name}")]).success();
+}
+
+#[test]
 fn podmans_login_is_found_without_xdg_runtime_dir() {
     let fixture = Fixture::new();
     let mut shelf = Shelf::default();
