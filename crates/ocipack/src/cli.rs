@@ -226,6 +226,7 @@ fn digest(input: &Anywhere) -> anyhow::Result<ExitCode> {
 }
 
 fn run_load(arguments: LoadArgs) -> anyhow::Result<ExitCode> {
+    scratch::watch();
     let runtime = match arguments.containerd {
         Some(socket) => Runtime::Containerd {
             socket,

@@ -35,6 +35,7 @@ mod digest;
 mod graph;
 pub mod load;
 mod name;
+pub mod passing;
 mod platform;
 mod provenance;
 pub mod read;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::passing;
 use crate::read::{ReadError, Source, Verification};
 use crate::write::Layout;
 
@@ -136,10 +137,12 @@ fn pack_layout(source: &Source, runtime: &Runtime) -> Result<tempfile::NamedTemp
         });
     }
     let pack = || {
-        let mut archive = tempfile::Builder::new()
-            .prefix("ocipack-")
-            .suffix(".tar")
-            .tempfile()?;
+        let mut archive = passing::make(|| {
+            tempfile::Builder::new()
+                .prefix("ocipack-")
+                .suffix(".tar")
+                .tempfile()
+        })?;
         layout.pack(archive.as_file_mut())?;
         Ok(archive)
     };

@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::passing;
 use crate::platform::Platform;
 use crate::read::{Image, Member, ReadError, Source, entry_problem, invalid, read_layer};
 use root::Root;
@@ -104,10 +105,12 @@ impl Source {
         if !is_free {
             return Err(UnpackError::Exists(target.to_owned()));
         }
-        let folder = tempfile::Builder::new()
-            .prefix(crate::write::TEMPORARY_PREFIX)
-            .tempdir_in(crate::write::parent(target))
-            .map_err(failed)?;
+        let folder = passing::make(|| {
+            tempfile::Builder::new()
+                .prefix(crate::write::TEMPORARY_PREFIX)
+                .tempdir_in(crate::write::parent(target))
+        })
+        .map_err(failed)?;
         let mut unpacker = Unpacker {
             root: Root::open(folder.path()).map_err(failed)?,
             options,
@@ -140,6 +143,8 @@ impl Source {
             })?;
         }
         let done = unpacker.finish().map_err(failed)?;
+        // Either it is all there or, for whoever clears away, not yet there.
+        let _held = passing::hold();
         // It takes the place of an empty directory, and of nothing else.
         fs::rename(folder.path(), target).map_err(failed)?;
         let _moved = folder.keep();
@@ -185,6 +190,8 @@ impl Unpacker<'_> {
         bytes: &mut dyn Read,
         fresh: &mut BTreeSet<String>,
     ) -> io::Result<()> {
+        // Nothing comes after somebody began to clear away.
+        drop(passing::hold());
         if let Some(problem) = entry_problem(&member) {
             return Err(invalid(format!("the entry {:?} {problem}", member.path)));
         }

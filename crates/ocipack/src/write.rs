@@ -22,6 +22,7 @@ use crate::build::{self, Built, Epoch};
 use crate::content::Content;
 use crate::digest::Blob;
 use crate::graph::{Graph, Walk};
+use crate::passing;
 use crate::read::{ReadError, Source};
 
 /// The content of the file that makes a directory a layout (image-layout.md, "oci-layout File").
@@ -208,10 +209,12 @@ pub(crate) fn parent(path: &Path) -> &Path {
 /// A temporary file in a directory, readable for all once it is renamed (as far as the umask lets).
 fn temporary(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
-    tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .permissions(std::fs::Permissions::from_mode(OUTPUT_MODE))
-        .tempfile_in(directory)
+    passing::make(|| {
+        tempfile::Builder::new()
+            .prefix(TEMPORARY_PREFIX)
+            .permissions(std::fs::Permissions::from_mode(OUTPUT_MODE))
+            .tempfile_in(directory)
+    })
 }
 
 /// Gives a complete temporary file its name, once its bytes are on the disk.

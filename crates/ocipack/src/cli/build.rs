@@ -13,6 +13,7 @@ use ocipack::{
     cargo_annotations,
 };
 
+use super::scratch;
 use super::transfer::{self, Fetched, RegistryArgs};
 
 /// <https://github.com/opencontainers/image-spec/blob/main/annotations.md>
@@ -101,13 +102,14 @@ pub(crate) struct BuildArgs {
 }
 
 pub(crate) fn run(arguments: BuildArgs) -> anyhow::Result<()> {
+    scratch::watch();
     let output = arguments.output.clone();
     let options = arguments.registry.options();
     let mut spec = spec(arguments)?;
     // Its layers stay readable when the directory is gone again.
     let fetch = |base| fetch_base(base, options);
     let _fetched = spec.base.as_mut().map(fetch).transpose()?;
-    let built = spec.build_in(scratch(&output))?;
+    let built = spec.build_in(folder_of_layers(&output))?;
     if output
         .extension()
         .is_some_and(|extension| extension == "tar")
@@ -155,7 +157,7 @@ fn fetch_base(base: &mut BaseSpec, options: Options) -> anyhow::Result<Option<Fe
 }
 
 /// Where the layers lie until they are written: on the disk that the image goes to.
-fn scratch(output: &Path) -> &Path {
+fn folder_of_layers(output: &Path) -> &Path {
     let mut place = output.ancestors().skip(1);
     place
         .find(|folder| folder.is_dir())

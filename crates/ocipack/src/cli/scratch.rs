@@ -1,15 +1,16 @@
-//! Folders for what is on its way, which go with the command, also when somebody ends it: an image
-//! that was fetched to be looked at can be large.
+//! What is on its way goes with the command, also when somebody ends it: an image that was fetched
+//! to be looked at can be large, as can one that is half unpacked.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::Once;
 use std::thread;
 use std::time::Duration;
 
 use futures::future::select_all;
+use ocipack::passing;
 use tempfile::TempDir;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,25 +21,25 @@ const MAX_ROUNDS: usize = 100;
 const CALM: usize = 3;
 const PAUSE: Duration = Duration::from_millis(5);
 
-static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 static WATCH: Once = Once::new();
 
 /// A new folder.
 pub(crate) fn folder() -> io::Result<TempDir> {
-    WATCH.call_once(|| {
-        // Without the watch everything else works as well.
-        if let Err(error) = watch() {
-            tracing::debug!("signals are not watched: {error}");
-        }
-    });
-    let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = tempfile::Builder::new().prefix("ocipack-").tempdir()?;
-    folders.push(folder.path().to_owned());
-    Ok(folder)
+    watch();
+    passing::make(|| tempfile::Builder::new().prefix("ocipack-").tempdir())
 }
 
 /// Waits aside for a signal that ends the command, and clears away before it does.
-fn watch() -> io::Result<()> {
+pub(crate) fn watch() {
+    WATCH.call_once(|| {
+        // Without the watch everything else works as well.
+        if let Err(error) = start() {
+            tracing::debug!("signals are not watched: {error}");
+        }
+    });
+}
+
+fn start() -> io::Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
     let guard = runtime.enter();
     // As a shell tells that a signal ended a command.
@@ -67,22 +68,25 @@ fn watch() -> io::Result<()> {
             })
         });
         let (code, ..) = runtime.block_on(select_all(signals));
-        // Held to the end: no folder is made while they go, and the command does not end by itself.
-        let folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
-        remove(&folders);
+        // Held to the end: nothing is made while all goes, and the command does not end by itself.
+        remove(&passing::hold());
         process::exit(code);
     })?;
     Ok(())
 }
 
-/// Removes folders until they stay away.
-fn remove(folders: &[PathBuf]) {
+/// Removes files and folders until they stay away.
+fn remove(paths: &[PathBuf]) {
     let mut calm = 0;
     for _ in 0..MAX_ROUNDS {
         let mut found = false;
-        for folder in folders.iter().filter(|folder| folder.exists()) {
+        for path in paths.iter().filter(|path| path.exists()) {
             found = true;
-            let _ = fs::remove_dir_all(folder);
+            let _ = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
         }
         calm = if found { 0 } else { calm + 1 };
         if calm == CALM {
@@ -94,7 +98,7 @@ fn remove(folders: &[PathBuf]) {
 
 /// Does not come back when the command is being ended: what then fails is nobody's concern.
 pub(crate) fn hold() {
-    drop(FOLDERS.lock());
+    drop(passing::hold());
 }
 
 /// The signals that whoever started the command has it ignore, as nohup does: bit 0 is signal 1.

@@ -222,6 +222,7 @@ fn transfer(
     platform: Option<&Platform>,
     answer: &Answer,
 ) -> anyhow::Result<()> {
+    scratch::watch();
     let told = {
         let telling = Telling::new(answer.quiet);
         let registry = Registry::new(options)?;

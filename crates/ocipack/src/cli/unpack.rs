@@ -8,8 +8,8 @@ use ocipack::read::Source;
 use ocipack::transfer::Location;
 use ocipack::{Platform, UnpackOptions};
 
-use super::Format;
 use super::transfer::{self, RegistryArgs, parse_size};
+use super::{Format, scratch};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -40,6 +40,7 @@ pub(crate) struct UnpackArgs {
 }
 
 pub(crate) fn run(arguments: &UnpackArgs) -> anyhow::Result<()> {
+    scratch::watch();
     let fetched = transfer::fetch(&arguments.image, arguments.registry.options())?;
     let options = UnpackOptions {
         platform: arguments.platform.clone(),

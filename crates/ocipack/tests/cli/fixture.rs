@@ -1,7 +1,8 @@
 //! A directory of its own for each test, with binaries in it, and the command run there.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Child;
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
@@ -54,6 +55,21 @@ impl Fixture {
         ]);
         stdout(&run.success()).trim().to_owned()
     }
+}
+
+/// Sends a signal to a command that runs, and waits for its end; returns its exit code.
+pub(crate) fn end(mut child: Child, signal: &str) -> Option<i32> {
+    let id = child.id().to_string();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-s", signal, &id]).status().unwrap().success());
+    child.wait().unwrap().code()
+}
+
+/// The names in the fixture's directory that are ocipack's own, of what is on its way.
+pub(crate) fn passing(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.contains("ocipack-")).collect()
 }
 
 pub(crate) fn stdout(run: &Assert) -> String {

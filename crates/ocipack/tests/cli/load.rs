@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use ocipack::read::Source;
 
-use super::fixture::{Fixture, assert_fails, stdout};
+use super::fixture::{Fixture, assert_fails, end, passing, stdout};
 
 /// A tool that keeps its arguments and the archive, its last argument.
 fn tool(fixture: &Fixture, name: &str, end: &str) -> String {
@@ -225,4 +228,28 @@ fn completions_and_manual_pages_are_printed() {
     assert!(stdout(&fixture.run(&["man"]).success()).contains(".TH ocipack"));
     assert!(stdout(&fixture.run(&["man", "build"]).success()).contains("ocipack\\-build"));
     assert_fails(fixture.run(&["man", "fly"]), 2, &["\"fly\""]);
+}
+
+#[test]
+fn the_archive_for_a_tool_goes_with_a_command_that_is_ended() {
+    let fixture = Fixture::new();
+    let wait = "while [ ! -e \"${0%/*}/go\" ]; do sleep 0.1; done";
+    let ctr = tool(&fixture, "ctr", wait);
+    fixture.build("layout");
+    fs::create_dir(fixture.path("tmp")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ocipack"));
+    command.args(["load", "layout", "--containerd", "c.sock", "--ctr", &ctr]);
+    let mut child = command
+        .current_dir(fixture.path(""))
+        .env("TMPDIR", fixture.path("tmp"))
+        .spawn()
+        .unwrap();
+    while !fixture.path("taken.tar").exists() {
+        assert_eq!(child.try_wait().unwrap(), None);
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(passing(&fixture.path("tmp")).len(), 1);
+    assert_eq!(end(child, "TERM"), Some(143));
+    fs::write(fixture.path("go"), "").unwrap();
+    assert!(passing(&fixture.path("tmp")).is_empty());
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, assert_fails, stdout};
+use super::fixture::{Fixture, assert_fails, end, stdout};
 use super::shelf::Shelf;
 
 #[test]
@@ -254,10 +254,7 @@ fn what_was_fetched_goes_with_a_command_that_is_ended() {
             assert_eq!(child.try_wait().unwrap(), None);
             thread::sleep(Duration::from_millis(10));
         }
-        let id = child.id().to_string();
-        let mut kill = Command::new("kill");
-        assert!(kill.args(["-s", signal, &id]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+        assert_eq!(end(child, signal), Some(code), "{signal}");
         assert_eq!(left(), 0, "{signal}");
     }
 }

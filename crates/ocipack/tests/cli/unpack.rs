@@ -4,11 +4,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use tar::{EntryType, Header};
 
-use super::fixture::{Fixture, assert_fails, stdout};
+use super::fixture::{Fixture, assert_fails, end, passing, stdout};
 use super::verify::Forged;
 
 /// One entry of a layer: path, kind, link target, mode and content.
@@ -291,4 +294,28 @@ fn names_are_bytes() {
     assert_eq!(name.as_bytes(), b"2\xff");
     let shown = stdout(&fixture.run(&["inspect", "forged"]).success());
     assert!(shown.contains(r"\xFF/2\xFF"), "{shown}");
+}
+
+#[test]
+fn what_is_half_unpacked_goes_with_a_command_that_is_ended() {
+    let fixture = Fixture::new();
+    // So many that it takes a while.
+    let names: Vec<String> = (0..20_000).map(|number| format!("{number}/")).collect();
+    let entries: Vec<Entry<'_>> = names
+        .iter()
+        .map(|name| (name.as_str(), FOLDER, "", 0o755, ""))
+        .collect();
+    image(&fixture, &[&entries]);
+    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ocipack"));
+        command.args(["unpack", "forged", "root"]);
+        let mut child = command.current_dir(fixture.path("")).spawn().unwrap();
+        while passing(&fixture.path("")).is_empty() {
+            assert_eq!(child.try_wait().unwrap(), None);
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(end(child, signal), Some(code), "{signal}");
+        assert!(passing(&fixture.path("")).is_empty(), "{signal}");
+        assert!(!fixture.path("root").exists(), "{signal}");
+    }
 }
