@@ -87,6 +87,13 @@ pub(crate) fn walk<R: Read>(
             size: entry.size(),
             position: entry.raw_file_position(),
         };
+        // Some readers take what follows for the next header, and see other members than these.
+        if matches!(kind.as_byte(), b'1'..=b'6') && member.size > 0 {
+            return Err(invalid(format!(
+                "{:?} is a link, folder or device with content",
+                member.path
+            )));
+        }
         visit(member, &mut entry)?;
     }
     Ok(())
@@ -241,6 +248,25 @@ mod tests {
         )
         .unwrap();
         assert_eq!(paths(&pax.into_inner().unwrap()).unwrap(), [long.as_str()]);
+    }
+
+    #[test]
+    fn nothing_hides_behind_a_member_that_can_have_no_content() {
+        for kind in [EntryType::Directory, EntryType::Symlink, EntryType::Link] {
+            let mut hiding = tar::Builder::new(Vec::new());
+            let mut header = empty_file(tar::Header::new_ustar());
+            header.set_path("a").unwrap();
+            header.set_entry_type(kind);
+            header.set_link_name("b").unwrap();
+            header.set_size(512);
+            header.set_cksum();
+            let mut hidden = empty_file(tar::Header::new_ustar());
+            hidden.set_path("hidden").unwrap();
+            hidden.set_cksum();
+            hiding.append(&header, &hidden.as_bytes()[..]).unwrap();
+            let error = paths(&hiding.into_inner().unwrap()).unwrap_err();
+            assert!(error.to_string().contains("with content"), "{error}");
+        }
     }
 
     #[test]
