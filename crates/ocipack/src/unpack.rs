@@ -134,12 +134,13 @@ impl Source {
             if content.digest != *descriptor.digest() {
                 return Err(damaged(format!("has the content of {}", content.digest)).into());
             }
-            content.uncompressed.map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => UnpackError::Entry {
-                    layer,
-                    problem: error.to_string(),
-                },
-                _ => failed(error),
+            content.uncompressed.map_err(|error| {
+                // What the system did not say is about the layer.
+                if error.raw_os_error().is_some() {
+                    return failed(error);
+                }
+                let problem = error.to_string();
+                UnpackError::Entry { layer, problem }
             })?;
         }
         let done = unpacker.finish().map_err(failed)?;

@@ -275,6 +275,25 @@ fn a_layer_deletes_nothing_of_its_own() {
 }
 
 #[test]
+fn a_damaged_layer_is_not_taken_for_a_full_disk() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.path("forged")).unwrap();
+    let directory = &fixture.path("forged");
+    let image = Forged { directory };
+    let sound = tar_of(&[("file", FILE, "", 0o644, "x")]);
+    let mut huge = Header::from_byte_slice(&sound[..512]).clone();
+    huge.as_old_mut().size = [0xff; 12];
+    huge.as_old_mut().size[0] = 0x80;
+    huge.set_cksum();
+    for tar in [&[huge.as_bytes(), &sound[512..]].concat(), &sound[..512]] {
+        let (layer, diff_id) = image.layer(tar);
+        image.image(&[layer], &[diff_id], "amd64");
+        let run = fixture.run(&["unpack", "forged", "root"]);
+        assert_fails(run, 2, &["layer sha256:", "nothing was unpacked"]);
+    }
+}
+
+#[test]
 fn names_are_bytes() {
     let fixture = Fixture::new();
     let names = |digit: &str| format!("?/{digit}?");
