@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::challenge::{Challenge, challenge};
 use super::credentials::{self, Credentials};
 use super::retry::Attempts;
-use super::{RegistryError, Repository};
+use super::{RegistryError, Repository, scheme};
 
 /// What the service's specification says of an answer without `expires_in`.
 const DEFAULT_LIFE: u64 = 60;
@@ -128,7 +128,10 @@ impl Repository<'_> {
         let refuse = |problem: String| RegistryError::content(&self.host, problem);
         let url = Url::parse(realm)
             .map_err(|error| refuse(format!("names the token service {realm:?}: {error}")))?;
-        if url.scheme() == "https" || (url.scheme() == "http" && self.origin.starts_with("http:")) {
+        // A registry on the loopback speaks plain text, and its token service may be anywhere.
+        let may_listen = !self.registry.options.plain_http && !scheme::is_near(realm);
+        let plain = url.scheme() == "http" && self.origin.starts_with("http:") && !may_listen;
+        if url.scheme() == "https" || plain {
             return Ok(url);
         }
         Err(refuse(format!(

@@ -88,6 +88,24 @@ fn podmans_login_is_found_without_xdg_runtime_dir() {
 }
 
 #[test]
+fn no_login_leaves_the_loopback_in_plain_text() {
+    let fixture = Fixture::new();
+    let mut shelf = Shelf::default();
+    shelf.image("1", "amd64");
+    let address = shelf.tokens_of("http://token.invalid/token").open();
+    let reference = format!("{address}/web:1");
+    let words = ["digest", &reference, "--retries", "0"];
+    assert_fails(
+        fixture.run(&words),
+        2,
+        &["token.invalid", "a login would go in plain text"],
+    );
+    // Whoever says so takes the risk; there is no such name.
+    let run = fixture.run(&[&words[..], &["--plain-http"]].concat());
+    assert_fails(run, 2, &["asking for a token", "reachable"]);
+}
+
+#[test]
 fn a_signature_that_is_no_more_hides_none_that_is() {
     let fixture = Fixture::new();
     let key = |words: &[&str]| {

@@ -13,6 +13,8 @@ pub(crate) struct Shelf {
     answers: BTreeMap<String, (String, Vec<u8>)>,
     /// The header without which nothing is told.
     login: Option<String>,
+    /// Where whoever has none is sent.
+    realm: Option<String>,
     /// Where an answer does not come.
     silent: Option<String>,
 }
@@ -56,6 +58,12 @@ impl Shelf {
     pub(crate) fn guarded(mut self, login: &str) -> Self {
         self.login = Some(login.to_owned());
         self
+    }
+
+    /// Demands a token of this service.
+    pub(crate) fn tokens_of(mut self, realm: &str) -> Self {
+        self.realm = Some(realm.to_owned());
+        self.guarded("Bearer planted-token")
     }
 
     /// Lets whoever asks for a blob wait.
@@ -103,7 +111,11 @@ impl Shelf {
             thread::park();
         }
         let (status, more, body) = if headers.get("authorization") != self.login.as_ref() {
-            let asked = "WWW-Authenticate: Basic realm=\"shelf\"\r\n".to_owned();
+            let asked = match &self.realm {
+                Some(realm) => format!("Bearer realm=\"{realm}\",service=\"shelf\""),
+                None => "Basic realm=\"shelf\"".to_owned(),
+            };
+            let asked = format!("WWW-Authenticate: {asked}\r\n");
             ("401 Unauthorized", asked, Vec::new())
         } else if method == "PUT" {
             let kind = headers.remove("content-type").unwrap_or_default();
