@@ -92,7 +92,7 @@ impl Registry {
     /// # Errors
     /// The system's certificates cannot be loaded.
     pub fn new(options: Options) -> Result<Self, RegistryError> {
-        let [client, near] = http::clients()?;
+        let [client, near] = http::clients(options.plain_http)?;
         Ok(Self {
             client,
             near,

@@ -11,7 +11,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use super::body::body;
 use super::retry::{Attempts, retry_after};
-use super::{RegistryError, Repository};
+use super::{RegistryError, Repository, scheme};
 use crate::content::Content;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ const MAX_MESSAGE: usize = 64 * 1024;
 /// The clients that all requests share: for registries out there, which the environment may put
 /// a proxy in front of, and for those on the loopback. Nothing is in front of these, and a proxy
 /// would be told in plain text what only the loopback may hear.
-pub(super) fn clients() -> Result<[Client; 2], RegistryError> {
+pub(super) fn clients(plain_http: bool) -> Result<[Client; 2], RegistryError> {
     let tls = |error: &dyn std::fmt::Display| RegistryError::Tls(error.to_string());
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -35,7 +35,7 @@ pub(super) fn clients() -> Result<[Client; 2], RegistryError> {
     let client = |builder: ClientBuilder| {
         builder
             .tls_backend_preconfigured(config.clone())
-            .redirect(redirects())
+            .redirect(redirects(plain_http))
             .connect_timeout(CONNECT_TIMEOUT)
             // Trying again is decided here, where it is known what that means.
             .retry(reqwest::retry::never())
@@ -50,10 +50,13 @@ pub(super) fn clients() -> Result<[Client; 2], RegistryError> {
 }
 
 /// Authorization does not follow to another host: the client drops it there.
-fn redirects() -> redirect::Policy {
-    redirect::Policy::custom(|attempt| {
+fn redirects(plain_http: bool) -> redirect::Policy {
+    redirect::Policy::custom(move |attempt| {
         let from_tls = |url: &Url| url.scheme() == "https";
-        if attempt.previous().iter().any(from_tls) && !from_tls(attempt.url()) {
+        let in_plain = !from_tls(attempt.url()) && !scheme::is_near(attempt.url().as_str());
+        if in_plain && !plain_http {
+            attempt.error("it redirects to HTTP, beyond the loopback")
+        } else if attempt.previous().iter().any(from_tls) && !from_tls(attempt.url()) {
             attempt.error("it redirects from HTTPS to HTTP")
         } else if attempt.previous().len() > MAX_REDIRECTS {
             attempt.error("it redirects too often")

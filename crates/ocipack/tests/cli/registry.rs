@@ -106,6 +106,26 @@ fn no_login_leaves_the_loopback_in_plain_text() {
 }
 
 #[test]
+fn nothing_comes_from_beyond_the_loopback_in_plain_text() {
+    let fixture = Fixture::new();
+    let mut shelf = Shelf::default();
+    let image = shelf.image("1", "amd64");
+    let other = shelf.open();
+    let digest = |origin: &str, more: &[&str]| {
+        let address = Shelf::default().moved(origin).open();
+        let reference = format!("{address}/web:1");
+        fixture.run(&[&["digest", &reference, "--retries", "0"], more].concat())
+    };
+    let run = digest(&format!("http://{other}"), &[]).success();
+    assert_eq!(stdout(&run).trim(), image["digest"]);
+    let beyond = digest("http://registry.invalid", &[]);
+    assert_fails(beyond, 2, &["it redirects to HTTP, beyond the loopback"]);
+    // Whoever says so takes the risk; there is no such name.
+    let beyond = digest("http://registry.invalid", &["--plain-http"]);
+    assert_fails(beyond, 2, &["lookup"]);
+}
+
+#[test]
 fn a_signature_that_is_no_more_hides_none_that_is() {
     let fixture = Fixture::new();
     let key = |words: &[&str]| {

@@ -15,6 +15,8 @@ pub(crate) struct Shelf {
     login: Option<String>,
     /// Where whoever has none is sent.
     realm: Option<String>,
+    /// Where manifests are instead.
+    moved: Option<String>,
     /// Where an answer does not come.
     silent: Option<String>,
 }
@@ -64,6 +66,12 @@ impl Shelf {
     pub(crate) fn tokens_of(mut self, realm: &str) -> Self {
         self.realm = Some(realm.to_owned());
         self.guarded("Bearer planted-token")
+    }
+
+    /// Sends whoever asks for a manifest to another registry.
+    pub(crate) fn moved(mut self, origin: &str) -> Self {
+        self.moved = Some(origin.to_owned());
+        self
     }
 
     /// Lets whoever asks for a blob wait.
@@ -117,6 +125,9 @@ impl Shelf {
             };
             let asked = format!("WWW-Authenticate: {asked}\r\n");
             ("401 Unauthorized", asked, Vec::new())
+        } else if let Some(origin) = &self.moved {
+            let there = format!("Location: {origin}{path}\r\n");
+            ("307 Temporary Redirect", there, Vec::new())
         } else if method == "PUT" {
             let kind = headers.remove("content-type").unwrap_or_default();
             (self.put(path, kind, body), String::new(), Vec::new())
