@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+/// What the TLS library says of an answer in plain text.
+const NO_TLS: &str = "InvalidContentType";
+
 /// Why a registry did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
@@ -128,7 +131,11 @@ impl RegistryError {
         }
         Self::Transport {
             what: what.to_owned(),
-            problem,
+            problem: if problem.contains(NO_TLS) {
+                "it answers without TLS, which only --plain-http takes".to_owned()
+            } else {
+                problem
+            },
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Registries, where what they hold or where they are is out of the ordinary.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -103,6 +103,26 @@ fn no_login_leaves_the_loopback_in_plain_text() {
     // Whoever says so takes the risk; there is no such name.
     let run = fixture.run(&[&words[..], &["--plain-http"]].concat());
     assert_fails(run, 2, &["asking for a token", "reachable"]);
+}
+
+#[test]
+fn a_registry_without_tls_is_told_from_one_that_is_not_there() {
+    let fixture = Fixture::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            // Until the other end has read that.
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
+    });
+    // It is this machine, and not a name of the loopback.
+    let reference = format!("0.0.0.0:{port}/web:1");
+    let mut command = fixture.command();
+    command.args(["digest", &reference, "--retries", "0"]);
+    let run = command.env("no_proxy", "0.0.0.0").assert();
+    assert_fails(run, 2, &["answers without TLS", "--plain-http"]);
 }
 
 #[test]
