@@ -3,10 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use tempfile::TempDir;
+
+/// How long a command may take to get somewhere, on a busy machine too.
+const LIMIT: Duration = Duration::from_mins(1);
 
 pub(crate) const AMD64: u16 = 62;
 pub(crate) const ARM64: u16 = 183;
@@ -54,6 +59,21 @@ impl Fixture {
             output,
         ]);
         stdout(&run.success()).trim().to_owned()
+    }
+}
+
+/// Waits until a command that runs has come so far.
+pub(crate) fn until(child: &mut Child, so_far: impl Fn() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !so_far() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before");
+        assert!(
+            Instant::now() < deadline,
+            "not within {} s",
+            LIMIT.as_secs()
+        );
+        // The one place where these tests poll: another's files and terminal have no event.
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

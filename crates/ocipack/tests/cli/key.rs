@@ -4,13 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, until};
 
 /// What is asked at a new terminal, and what is typed there.
 const PROMPTS: [&str; 2] = ["Password for the new key: ", "The same password again: "];
@@ -47,13 +45,10 @@ fn generate(fixture: &Fixture, typed: [&str; 2]) -> (ExitStatus, String) {
             screen.extend(&bytes[..read]);
         }
         // What is typed before would be thrown away.
-        while tcgetattr(&master)
-            .unwrap()
-            .local_modes
-            .contains(LocalModes::ECHO)
-        {
-            thread::sleep(Duration::from_millis(5));
-        }
+        until(&mut child, || {
+            let modes = tcgetattr(&master).unwrap().local_modes;
+            !modes.contains(LocalModes::ECHO)
+        });
         writeln!(master, "{line}").unwrap();
     }
     let status = child.wait().unwrap();

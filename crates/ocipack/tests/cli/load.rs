@@ -3,12 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use ocipack::read::Source;
 
-use super::fixture::{Fixture, assert_fails, end, passing, stdout};
+use super::fixture::{Fixture, assert_fails, end, passing, stdout, until};
 
 /// A tool that keeps its arguments and the archive, its last argument.
 fn tool(fixture: &Fixture, name: &str, end: &str) -> String {
@@ -233,7 +231,8 @@ fn completions_and_manual_pages_are_printed() {
 #[test]
 fn the_archive_for_a_tool_goes_with_a_command_that_is_ended() {
     let fixture = Fixture::new();
-    let wait = "while [ ! -e \"${0%/*}/go\" ]; do sleep 0.1; done";
+    // It ends with the fixture too.
+    let wait = "while [ -e \"$0\" ] && [ ! -e \"${0%/*}/go\" ]; do sleep 0.1; done";
     let ctr = tool(&fixture, "ctr", wait);
     fixture.build("layout");
     fs::create_dir(fixture.path("tmp")).unwrap();
@@ -244,10 +243,7 @@ fn the_archive_for_a_tool_goes_with_a_command_that_is_ended() {
         .env("TMPDIR", fixture.path("tmp"))
         .spawn()
         .unwrap();
-    while !fixture.path("taken.tar").exists() {
-        assert_eq!(child.try_wait().unwrap(), None);
-        thread::sleep(Duration::from_millis(10));
-    }
+    until(&mut child, || fixture.path("taken.tar").exists());
     assert_eq!(passing(&fixture.path("tmp")).len(), 1);
     assert_eq!(end(child, "TERM"), Some(143));
     fs::write(fixture.path("go"), "").unwrap();

@@ -5,11 +5,10 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, assert_fails, end, stdout};
+use super::fixture::{Fixture, assert_fails, end, stdout, until};
 use super::shelf::Shelf;
 
 #[test]
@@ -308,10 +307,7 @@ fn what_was_fetched_goes_with_a_command_that_is_ended() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ocipack"));
         command.args(["verify", &reference]);
         let mut child = command.env("TMPDIR", fixture.path("tmp")).spawn().unwrap();
-        while left() == 0 {
-            assert_eq!(child.try_wait().unwrap(), None);
-            thread::sleep(Duration::from_millis(10));
-        }
+        until(&mut child, || left() > 0);
         assert_eq!(end(child, signal), Some(code), "{signal}");
         assert_eq!(left(), 0, "{signal}");
     }

@@ -5,13 +5,11 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 use tar::{EntryType, Header};
 
-use super::fixture::{Fixture, assert_fails, end, passing, stdout};
+use super::fixture::{Fixture, assert_fails, end, passing, stdout, until};
 use super::verify::Forged;
 
 /// One entry of a layer: path, kind, link target, mode and content.
@@ -329,10 +327,7 @@ fn what_is_half_unpacked_goes_with_a_command_that_is_ended() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ocipack"));
         command.args(["unpack", "forged", "root"]);
         let mut child = command.current_dir(fixture.path("")).spawn().unwrap();
-        while passing(&fixture.path("")).is_empty() {
-            assert_eq!(child.try_wait().unwrap(), None);
-            thread::sleep(Duration::from_millis(1));
-        }
+        until(&mut child, || !passing(&fixture.path("")).is_empty());
         assert_eq!(end(child, signal), Some(code), "{signal}");
         assert!(passing(&fixture.path("")).is_empty(), "{signal}");
         assert!(!fixture.path("root").exists(), "{signal}");
