@@ -92,6 +92,7 @@ fn remove(paths: &[PathBuf]) {
         if calm == CALM {
             return;
         }
+        // What is still being written in a folder has no event that tells of its end.
         thread::sleep(PAUSE);
     }
 }

@@ -55,7 +55,7 @@ fn redirects(plain_http: bool) -> redirect::Policy {
         let from_tls = |url: &Url| url.scheme() == "https";
         let in_plain = !from_tls(attempt.url()) && !scheme::is_near(attempt.url().as_str());
         if in_plain && !plain_http {
-            attempt.error("it redirects to HTTP, beyond the loopback")
+            attempt.error("it redirects to HTTP, beyond the loopback; --plain-http takes it")
         } else if attempt.previous().iter().any(from_tls) && !from_tls(attempt.url()) {
             attempt.error("it redirects from HTTPS to HTTP")
         } else if attempt.previous().len() > MAX_REDIRECTS {

@@ -128,14 +128,19 @@ impl Repository<'_> {
         let refuse = |problem: String| RegistryError::content(&self.host, problem);
         let url = Url::parse(realm)
             .map_err(|error| refuse(format!("names the token service {realm:?}: {error}")))?;
+        let is_plain = self.origin.starts_with("http:");
         // A registry on the loopback speaks plain text, and its token service may be anywhere.
-        let may_listen = !self.registry.options.plain_http && !scheme::is_near(realm);
-        let plain = url.scheme() == "http" && self.origin.starts_with("http:") && !may_listen;
-        if url.scheme() == "https" || plain {
+        let is_taken = self.registry.options.plain_http || scheme::is_near(realm);
+        if url.scheme() == "https" || (url.scheme() == "http" && is_plain && is_taken) {
             return Ok(url);
         }
+        let hint = if is_plain {
+            "; --plain-http takes it"
+        } else {
+            ""
+        };
         Err(refuse(format!(
-            "names the token service {realm}, to which a login would go in plain text"
+            "names the token service {realm}, to which a login would go in plain text{hint}"
         )))
     }
 
