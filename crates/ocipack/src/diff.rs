@@ -10,7 +10,6 @@ use oci_spec::image::Descriptor;
 use serde::Serialize;
 
 use crate::compression::Format;
-use crate::digest::digest_of;
 use crate::read::name::shown;
 use crate::read::{Image, ReadError, Source};
 use tree::{Entry, Tree};
@@ -101,13 +100,7 @@ pub fn diff(a: &Source, b: &Source) -> Result<Vec<Difference>, ReadError> {
 
 fn check_bytes(source: &Source) -> Result<(), ReadError> {
     for descriptor in &source.graph(source.root()?)?.blobs {
-        let digest = descriptor.digest();
-        let damaged = |problem: String| source.damaged(format!("blob {digest} {problem}"));
-        let found = digest_of(source.section(descriptor)?);
-        let found = found.map_err(|error| damaged(format!("cannot be read: {error}")))?;
-        if found != *digest {
-            return Err(damaged(format!("has the content of {found}")));
-        }
+        source.check(descriptor)?;
     }
     Ok(())
 }

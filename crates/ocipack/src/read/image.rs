@@ -7,6 +7,7 @@ use super::source::{ReadError, Source};
 use crate::build::ARTIFACT_CONTENT;
 use crate::compression::Format;
 use crate::content::Section;
+use crate::digest::digest_of;
 use crate::platform::Platform;
 
 /// Image indexes within image indexes.
@@ -99,6 +100,17 @@ impl Source {
             config,
         });
         Ok(())
+    }
+
+    /// Compares a blob's bytes with its digest.
+    pub(crate) fn check(&self, descriptor: &Descriptor) -> Result<(), ReadError> {
+        let digest = descriptor.digest();
+        let problem = match digest_of(self.section(descriptor)?) {
+            Ok(found) if found == *digest => return Ok(()),
+            Ok(found) => format!("has the content of {found}"),
+            Err(error) => format!("cannot be read: {error}"),
+        };
+        Err(self.damaged(format!("blob {digest} {problem}")))
     }
 
     /// A blob of the promised size; its bytes are not checked yet.

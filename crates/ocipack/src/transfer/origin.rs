@@ -11,9 +11,9 @@ use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 
 use super::{BTreeMap, Location, Platform, Registry, Repository, TransferError, graph, is_index};
 use crate::content::{Content, Section};
-use crate::digest::{Blob, digest_of};
+use crate::digest::Blob;
 use crate::graph::{Graph, Walk};
-use crate::read::{MAX_DOCUMENT, ReadError, Source};
+use crate::read::{MAX_DOCUMENT, Source};
 use crate::reference::Reference;
 
 /// An image that can be read.
@@ -216,7 +216,7 @@ fn check_blobs(source: &Source, blobs: &[Descriptor]) -> Result<(), TransferErro
     let next = AtomicUsize::new(0);
     let check_next = || -> Result<(), TransferError> {
         while let Some(descriptor) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            check_blob(source, descriptor)?;
+            source.check(descriptor)?;
         }
         Ok(())
     };
@@ -232,18 +232,6 @@ fn check_blobs(source: &Source, blobs: &[Descriptor]) -> Result<(), TransferErro
         }
         checked
     })
-}
-
-/// Compares a blob's bytes with its digest.
-fn check_blob(source: &Source, descriptor: &Descriptor) -> Result<(), TransferError> {
-    let problem = match digest_of(source.section(descriptor)?) {
-        Ok(found) if found == *descriptor.digest() => return Ok(()),
-        Ok(found) => format!("has the content of {found}"),
-        Err(error) => error.to_string(),
-    };
-    let problem = format!("blob {} {problem}", descriptor.digest());
-    let path = source.path.clone();
-    Err(ReadError::Damaged { path, problem }.into())
 }
 
 /// Sizes of a graph's blobs, for telling how much there is to do.
